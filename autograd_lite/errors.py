@@ -1,0 +1,44 @@
+"""The errors this library raises, and the words they share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["AnomalyError", "AutogradError", "GradientDropped", "GraphError", "nearest"]
+
+
+class AutogradError(Exception):
+    """Base class of every error that this library raises on purpose."""
+
+
+class GraphError(AutogradError, RuntimeError):
+    """A computation graph cannot be used the way that was asked for."""
+
+
+class ValueTypeError(AutogradError, TypeError):
+    """Something that is not a real number was given where one is needed."""
+
+
+class ArgumentError(AutogradError, ValueError):
+    """An argument has the right type but a value that makes no sense here."""
+
+
+class AnomalyError(AutogradError, ArithmeticError):
+    """`detect_anomaly()` met the first NaN or infinity."""
+
+
+class GradientDropped(UserWarning):  # noqa: N818 - a warning, not an error
+    """A `Value` was turned into a plain float, so no gradient flows through that place."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Words for an unknown name: the nearest known one, and the list of all.
+
+    >>> nearest("tahn", ["relu", "tanh"])
+    "did you mean 'tanh'? Known: relu, tanh"
+    """
+    known = sorted(choices)
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}Known: {', '.join(known)}"
