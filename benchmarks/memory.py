@@ -1,0 +1,166 @@
+"""What a graph costs in memory, how a very long one lives and dies, and how long the import takes.
+
+    python benchmarks/memory.py            # three tables
+    python benchmarks/memory.py --json     # the same as JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import gc
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from autograd_lite import Value, nn
+
+NODES = 200_000
+CHAIN = 1_000_000
+TRAINING_STEPS = 200
+IMPORTS = 15
+
+
+def chain(length: int, grow: Callable[[Value], Value]) -> Value:
+    """`length` operations, each on the result of the one before."""
+    node = Value(0.5)
+    for _ in range(length):
+        node = grow(node)
+    return node
+
+
+def bytes_per_node() -> dict[str, dict[str, float]]:
+    """Bytes of one more operation, by its kind: as built, and after a backward pass has left its gradient."""
+    other = Value(0.999)
+    kinds: dict[str, Callable[[Value], Value]] = {
+        "one parent, v.tanh()": lambda v: v.tanh(),
+        "two parents, v * w": lambda v: v * other,
+        "a number, v * 0.999": lambda v: v * 0.999,
+        "same twice, v + v": lambda v: v + v,
+    }
+    return {kind: _measure_nodes(grow) for kind, grow in kinds.items()}
+
+
+def _measure_nodes(grow: Callable[[Value], Value]) -> dict[str, float]:
+    chain(10, grow).backward()  # whatever is made once is not the nodes' cost
+    gc.collect()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    end = chain(NODES, grow)
+    built, _ = tracemalloc.get_traced_memory()
+    end.backward()
+    gc.collect()
+    differentiated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {"built": (built - before) / NODES, "after_backward": (differentiated - before) / NODES}
+
+
+def long_chain() -> dict[str, float]:
+    """Seconds that a chain of a million operations takes at each stage of its life, the collector off."""
+    gc.collect()
+    gc.disable()
+    seconds = {}
+    lap = time.perf_counter()
+
+    def done(stage: str) -> None:
+        nonlocal lap
+        now = time.perf_counter()
+        seconds[stage] = now - lap
+        lap = now
+
+    other = Value(0.999999)
+    end = chain(CHAIN, lambda v: v * other)
+    done("build")
+    end.backward()
+    done("backward")
+    twin = copy.deepcopy(end)
+    done("deep copy")
+    assert twin.data == end.data
+    assert twin is not end
+    del twin
+    done("copy dies")
+    del end
+    done("original dies")
+    gc.enable()
+    return seconds
+
+
+def training_growth() -> dict[str, float]:
+    """Bytes that a training loop's memory grows by, with the collector off: a graph must die by itself."""
+    model = nn.MLP(2, [16, 16, 1])
+    points = [([0.1 * k, -0.2 * k], 1 if k % 2 else -1) for k in range(5)]
+
+    def step() -> None:
+        scores = [model([Value(x) for x in point]) for point, _ in points]
+        losses = [(1 + -label * score).relu() for score, (_, label) in zip(scores, points, strict=True)]
+        loss = sum(losses[1:], losses[0])
+        model.zero_grad()
+        loss.backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.01 * parameter.grad
+
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    for _ in range(5):
+        step()
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(TRAINING_STEPS):
+        step()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    gc.enable()
+    return {"steps": TRAINING_STEPS, "growth_bytes": after - before}
+
+
+def import_time() -> dict[str, float]:
+    """Milliseconds that `import autograd_lite` takes in a fresh process."""
+    program = "import time; t = time.perf_counter(); import autograd_lite; print(time.perf_counter() - t)"
+    times = [
+        1e3 * float(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout)
+        for _ in range(IMPORTS)
+    ]
+    return {"median_ms": statistics.median(times), "slowest_ms": max(times)}
+
+
+def table(report: dict[str, Any]) -> str:
+    lines = [
+        f"Python {report['python']}",
+        "",
+        f"{'bytes a node':<24}{'built':>10}{'after backward':>16}",
+    ]
+    for kind, row in report["bytes_per_node"].items():
+        lines.append(f"{kind:<24}{row['built']:>10.1f}{row['after_backward']:>16.1f}")
+    lines += ["", f"a chain of {CHAIN:,} operations, seconds"]
+    lines += [f"{stage:<24}{taken:>10.2f}" for stage, taken in report["long_chain_seconds"].items()]
+    growth, imported = report["training"], report["import"]
+    lines += [
+        "",
+        f"{growth['steps']} training steps, collector off: memory grew by {growth['growth_bytes']:,} bytes",
+        f"import: median {imported['median_ms']:.1f} ms, slowest {imported['slowest_ms']:.1f} ms",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    report = {
+        "python": platform.python_version(),
+        "bytes_per_node": bytes_per_node(),
+        "long_chain_seconds": long_chain(),
+        "training": training_growth(),
+        "import": import_time(),
+    }
+    print(json.dumps(report, indent=2) if options.json else table(report))
+
+
+if __name__ == "__main__":
+    main()
