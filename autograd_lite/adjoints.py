@@ -1,0 +1,133 @@
+"""Adjoints and tangents kept beside the graph: as numbers, or as Values that can be differentiated again.
+
+`Value.backward` writes `.grad`; the functions here write nothing. They take nodes in topological order and walk it
+from the result back (adjoints) or from the leaves on (tangents), with the same local gradients and the same rule for
+zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .errors import GraphError
+from .inspection import describe
+from .rules import chain
+
+if TYPE_CHECKING:
+    from .engine import Value
+
+__all__ = ["adjoints", "differentiable_locals", "handmade_contributions", "number_locals", "tangents"]
+
+Locals = Callable[["Value"], Sequence[Any]]
+
+
+def adjoints(order: Sequence[Value], root: Value, seed: Any, locals_of: Locals, arrived: Callable[[Value, Any], Any] | None = None) -> dict[Value, Any]:
+    """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an adjoint."""
+    adjoint: dict[Value, Any] = {root: seed}
+    for node in order:
+        upstream = adjoint.get(node)
+        if upstream is None:
+            continue
+        if arrived is not None:
+            upstream = adjoint[node] = arrived(node, upstream)
+        for parent, contribution in _contributions(node, upstream, locals_of):
+            before = adjoint.get(parent)
+            adjoint[parent] = contribution if before is None else before + contribution
+    return adjoint
+
+
+def tangents(order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Locals) -> dict[Value, Any]:
+    """The directional derivative of every node (forward mode); `order` goes from the leaves on.
+
+    Nodes that the seeds do not reach are absent: their tangent is 0.
+    """
+    tangent: dict[Value, Any] = dict(seeds)
+    for node in order:
+        if node in seeds or not any(parent in tangent for parent in node.parents):
+            continue
+        total: Any = None
+        for parent, local, tracked in zip(node.parents, locals_of(node), node.tracked, strict=True):
+            incoming = tangent.get(parent) if tracked else None
+            term = None if incoming is None else _product(incoming, local)
+            if term is not None:
+                total = term if total is None else total + term
+        if total is not None:
+            tangent[node] = total
+    return tangent
+
+
+def number_locals(node: Value) -> tuple[float, ...]:
+    """The local gradients as numbers. Raises `GraphError` for a hand-made op, which does not tell them."""
+    if "_handmade" in node.__dict__:
+        raise GraphError(f"{describe(node)} is a hand-made op: its local gradients are unknown; backward() can be used")
+    return node.local_gradients()
+
+
+def differentiable_locals(node: Value) -> tuple[Any, ...]:
+    """The local gradients as Values, made by running the row's partials on the operands themselves.
+
+    Raises `GraphError` naming the node if it is hand-made, or if its number or an operand's was replaced since.
+    """
+    if "_handmade" in node.__dict__:
+        raise GraphError(f"{describe(node)} is a hand-made op: it cannot be differentiated twice")
+    op, values, parents = node._rule.op, node.operand_values, node.parents
+    if op is None:
+        return ()
+    for parent, value in zip(parents, values, strict=True):
+        if parent._data != value and (parent._data == parent._data or value == value):
+            raise GraphError(
+                f"the data of {describe(parent)} was {value!r} when {describe(node)} was made and is {parent._data!r} now: "
+                "compute the result again before asking for create_graph"
+            )
+    if "_pinned" in node.__dict__:
+        raise GraphError(f"the data of {describe(node)} was replaced: compute it again before asking for create_graph")
+    operands = tuple(p if t else v for p, t, v in zip(parents, node.tracked, values, strict=True))
+    packed: tuple[Any, ...] = (operands,) if op.arity is None else operands
+    return op.partials(*packed, *node.immediates, node)
+
+
+def handmade_contributions(node: Value, upstream: float) -> list[tuple[Value, float]]:
+    """What a hand-made op sends to each distinct parent, found by running its `_backward`; gradients are put back."""
+    parents = list(dict.fromkeys(node.parents))
+    kept = [(each, each.grad) for each in (node, *parents)]
+    try:
+        node.grad = upstream
+        for parent in parents:
+            parent.grad = 0.0
+        node.__dict__["_handmade"]()
+        return [(parent, parent.grad) for parent in parents]
+    finally:
+        for each, grad in kept:
+            each.grad = grad
+
+
+def _contributions(node: Value, upstream: Any, locals_of: Locals) -> Iterable[tuple[Value, Any]]:
+    if node._a is None:
+        return
+    if "_handmade" in node.__dict__ and locals_of is number_locals:
+        yield from handmade_contributions(node, upstream)
+        return
+    for parent, local, tracked in zip(node.parents, locals_of(node), node.tracked, strict=True):
+        contribution = _product(upstream, local) if tracked else None
+        if contribution is not None:
+            yield parent, contribution
+
+
+def _product(upstream: Any, local: Any) -> Any:
+    """upstream * local by the rule for zero; None where it is nothing whatever the operands become."""
+    if upstream.__class__ is float and local.__class__ is float:
+        return chain(upstream, local)
+    u = upstream._data if hasattr(upstream, "_data") else float(upstream)
+    v = local._data if hasattr(local, "_data") else float(local)
+    product = u * v
+    if product != product and chain(u, v) == 0.0:
+        return None
+    if local.__class__ is float:
+        if v == 1.0:
+            return upstream
+        if v == 0.0 and u - u == 0.0:
+            return None
+    if upstream.__class__ is float and u == 1.0:
+        return local
+    return upstream * local

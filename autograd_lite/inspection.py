@@ -1,0 +1,202 @@
+"""What a node can say of itself: parents, op, operand values, scope. And words that find it in an error message."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from .errors import GraphError
+from .ops import Op
+from .rules import CONSTANT, FROZEN, MANY, UNREACHED, Rule
+
+if TYPE_CHECKING:
+    from .engine import Value
+
+__all__ = ["HandmadeOp", "Inspection", "constant_leaf", "copied", "describe"]
+
+
+class HandmadeOp:
+    """Stands where a row of the op table would, for an op made by hand in micrograd's way: only its name is known."""
+
+    __slots__ = ("arity", "condition", "immediates", "infix", "name", "symbol")
+
+    def __init__(self, name: str, arity: int) -> None:
+        self.name = name or "hand-made"
+        self.symbol = name
+        self.arity = arity
+        self.infix = ""
+        self.immediates: dict[str, Any] = {}
+        self.condition = False
+
+    def __repr__(self) -> str:
+        return f"<hand-made op {self.name}>"
+
+
+class Inspection:
+    """The read-only properties of a Value."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+        _a: Any
+        _b: Any
+        _data: float
+        _rule: Rule
+        _scope: str
+        _source: str
+        _x: Any
+        _y: Any
+        grad: Any
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands, in order and with repetition; a plain number of the expression is a constant leaf here.
+
+        >>> from autograd_lite import Value
+        >>> x = Value(3.0, label="x")
+        >>> (x * x).parents == (x, x), (2.0 * x).parents[0].is_constant, len((x**2).parents)
+        (True, True, 1)
+        """
+        operands = self._operands()
+        if None not in operands:
+            return operands
+        constants = self.__dict__.setdefault("_constants", {})
+        for position, parent in enumerate(operands):
+            if parent is None and position not in constants:
+                constants[position] = constant_leaf(self.__class__, self.operand_values[position])
+        return tuple(constants[k] if parent is None else parent for k, parent in enumerate(operands))
+
+    def _operands(self) -> tuple[Any, ...]:
+        """The parents, None in the place of a plain number."""
+        if self._a is None:
+            return ()
+        if self._b is MANY:
+            return self._a  # type: ignore[no-any-return]
+        if self._rule.op.arity == 1:
+            return (self._a,)
+        first, second = self.tracked
+        return (self._a if first else None, self._b if second else None)
+
+    @property
+    def op(self) -> Op | Any:
+        """The row of the op table that made this node; None for a leaf."""
+        return self._rule.op
+
+    @property
+    def op_text(self) -> str:
+        """What a drawing shows: "*", "tanh", "**2", "leaky_relu(0.1)"; "" for a leaf."""
+        op = self._rule.op
+        if op is None:
+            return ""
+        settings = ", ".join(f"{value:g}" if value.__class__ is float else str(value) for value in self.immediates)
+        if op.infix:
+            return op.infix + settings
+        return f"{op.symbol}({settings})" if settings else op.symbol
+
+    @property
+    def immediates(self) -> tuple[Any, ...]:
+        """The static numbers of the op, such as the exponent of `x**2` or the slope of a leaky ReLU."""
+        op = self._rule.op
+        return self._y if op is not None and op.immediates else ()
+
+    @property
+    def operand_values(self) -> tuple[float, ...]:
+        """The parents' numbers when this node was made."""
+        if self._a is None:
+            return ()
+        if self._b is MANY:
+            return self._x  # type: ignore[no-any-return]
+        return (self._x,) if self._rule.op.arity == 1 else (self._x, self._y)
+
+    @property
+    def tracked(self) -> tuple[bool, ...]:
+        """For each parent whether an adjoint flows to it: not to a plain number of the expression."""
+        if self._b is MANY:
+            return tuple(parent is not None for parent in self._a)
+        return self._rule.tracked or ()
+
+    @property
+    def scope(self) -> str:
+        """The path of scopes this node was made in, such as "model/layer 0/neuron 2"."""
+        return self._scope
+
+    @property
+    def source(self) -> str:
+        """`file.py:12`, where this node was made, if it was made within `trace_source()`; else ""."""
+        return self._source
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this node was not computed from others."""
+        return self._a is None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether this leaf stands for a plain number of an expression."""
+        return self._rule is CONSTANT
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether `where` takes this node as its condition."""
+        return self._rule.op is not None and self._rule.op.condition
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether `backward()` leaves this leaf alone."""
+        return self._rule is FROZEN or self._rule is CONSTANT
+
+    @property
+    def is_handmade(self) -> bool:
+        """Whether this node is an op made by hand in micrograd's way, whose rule is not in the table."""
+        return self._rule.op.__class__ is HandmadeOp
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether a backward pass has reached this node since `zero_grad()`."""
+        return self.grad is not UNREACHED
+
+
+def describe(node: Any) -> str:
+    """Words that find a node: its label, op, scope and the line that made it.
+
+    >>> from autograd_lite import Value
+    >>> describe(Value(2.0, label="x"))
+    '"x"'
+    >>> describe(Value(2.0).tanh())
+    'the node tanh(2)'
+    """
+    operands = ", ".join(f"{value:.6g}" for value in node.operand_values[:4])
+    made = f"{node.op.name}({operands})" if node.op is not None else f"{node._data:.6g}"
+    name = f'"{node.label}"' if node.label else f"the {'leaf' if node.op is None else 'node'} {made}"
+    details = [node.op.name if node.label and node.op is not None else "", node.scope, node.source and f"made at {node.source}"]
+    told = ", ".join(detail for detail in details if detail)
+    return f"{name} ({told})" if told else name
+
+
+def constant_leaf(value_class: Any, number: float) -> Any:
+    """The leaf that stands for a plain number of an expression."""
+    leaf = object.__new__(value_class)
+    leaf._data, leaf.grad, leaf._rule, leaf._a, leaf._b = number, UNREACHED, CONSTANT, None, None
+    return leaf
+
+
+def copied(node: Any, memo: dict[int, Any]) -> Any:
+    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op."""
+    if node.is_handmade:
+        raise GraphError(f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied")
+    copy = object.__new__(node.__class__)
+    memo[id(node)] = copy
+    for name in ("_data", "grad", "_rule", "_x", "_y", "label", "_scope", "_source"):
+        try:
+            slot = object.__getattribute__(node, name)
+        except AttributeError:
+            continue
+        setattr(copy, "_data" if name == "_data" else name, deepcopy(slot, memo) if hasattr(slot, "_data") else slot)
+    if node._b is MANY:
+        copy._a, copy._b = tuple(None if p is None else memo[id(p)] for p in node._a), MANY
+    else:
+        copy._a = None if node._a is None else memo[id(node._a)]
+        copy._b = None if node._b is None else memo[id(node._b)]
+    extras = {key: value for key, value in node.__dict__.items() if key not in ("_constants", "_hooks")}
+    if extras:
+        copy.__dict__.update({key: deepcopy(value, memo) for key, value in extras.items()})
+    return copy

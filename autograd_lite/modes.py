@@ -1,0 +1,148 @@
+"""What can be switched on around a piece of code: no gradients, scopes, source lines, anomaly detection.
+
+Modes live in one context variable, so threads and tasks do not see each other's. `switches.count` says whether
+any mode is on anywhere: while it is 0, which is nearly always, an operation pays one comparison for all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextvars import ContextVar, Token
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+__all__ = ["current_mode", "detect_anomaly", "no_grad", "scope", "source_line", "switches", "trace_source"]
+
+
+class Mode(NamedTuple):
+    """The modes in force at one place of a program."""
+
+    grad: bool = True
+    scope: str = ""
+    source: bool = False
+    anomaly: bool = False
+
+
+class Switches:
+    """How many modes are on in the whole process, and how many hooks were ever registered."""
+
+    __slots__ = ("count", "hooks")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.hooks = 0
+
+
+switches = Switches()
+_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())
+_lock = threading.Lock()  # += on an attribute is two steps; a lost count would leave a mode on or off for good
+current_mode = _current.get
+
+
+class _Switch:
+    """A context manager that changes the mode on entry and puts it back on exit; it can be used again and nested."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Mode]] = []
+
+    def change(self, mode: Mode) -> Mode:
+        raise AssertionError("each switch says what it changes")
+
+    def __enter__(self) -> None:
+        self._tokens.append(_current.set(self.change(_current.get())))
+        with _lock:
+            switches.count += 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with _lock:
+            switches.count -= 1
+        _current.reset(self._tokens.pop())
+
+
+class no_grad(_Switch):
+    """Within it, results are plain leaves: nothing is recorded and no gradient can flow.
+
+    >>> from autograd_lite import Value, no_grad
+    >>> x = Value(2.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.is_leaf, y.data
+    (True, 4.0)
+    """
+
+    __slots__ = ()
+
+    def change(self, mode: Mode) -> Mode:
+        return mode._replace(grad=False)
+
+
+class scope(_Switch):
+    """Within it, every node made carries this name; scopes nest, and drawings fold by them.
+
+    >>> from autograd_lite import Value, scope
+    >>> x = Value(2.0)
+    >>> with scope("layer 0"), scope("neuron 1"):
+    ...     y = x.tanh()
+    >>> y.scope
+    'layer 0/neuron 1'
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = str(name)
+
+    def change(self, mode: Mode) -> Mode:
+        path = f"{mode.scope}/{self.name}" if mode.scope else self.name
+        return Mode(mode.grad, path, mode.source, mode.anomaly)
+
+
+class trace_source(_Switch):
+    """Within it, every node remembers the file and line that made it.
+
+    >>> from autograd_lite import Value, trace_source
+    >>> with trace_source():
+    ...     y = Value(2.0) * 3.0
+    >>> y.source.endswith(":2")
+    True
+    """
+
+    __slots__ = ()
+
+    def change(self, mode: Mode) -> Mode:
+        return mode._replace(source=True)
+
+
+class detect_anomaly(_Switch):
+    """Within it, the first NaN or infinity, forward or backward, is an `AnomalyError` that names where it began.
+
+    >>> from autograd_lite import Value, detect_anomaly
+    >>> with detect_anomaly():
+    ...     Value(0.0, label="x").log()
+    Traceback (most recent call last):
+    autograd_lite.errors.AnomalyError: log gave -inf for a = 0 ("x"); it needs a > 0; log(0) is -inf, below 0 it is NaN ...
+    """
+
+    __slots__ = ()
+
+    def change(self, mode: Mode) -> Mode:
+        return mode._replace(anomaly=True, source=True)
+
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def source_line() -> str:
+    """`file.py:12` of the innermost frame that is not the library's own, or ""."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_PACKAGE):
+            return f"{Path(name).name}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""

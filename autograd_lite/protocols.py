@@ -1,0 +1,171 @@
+"""How a Value behaves as a Python number: comparing, converting, formatting, copying, and micrograd's names.
+
+Everything here is about the language around a Value; what a Value computes stands in `engine.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Callable, KeysView
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import ArgumentError, GradientDropped, GraphError
+from .modes import current_mode
+from .ops.row import as_number
+
+if TYPE_CHECKING:
+    from .engine import Value
+
+__all__ = ["Protocols"]
+
+_warned_at: set[tuple[str, int]] = set()
+
+
+def warn_dropped(node: Value, conversion: str, instead: str) -> None:
+    """Warn, once per line of source, that a conversion to a plain number lets no gradient through."""
+    if not current_mode().grad:
+        return
+    frame = sys._getframe(2)
+    place = (frame.f_code.co_filename, frame.f_lineno)
+    if place in _warned_at:
+        return
+    _warned_at.add(place)
+    warnings.warn(
+        f"{conversion} gives a plain number and no gradient flows through it: write .data or .item() if that is "
+        f"meant, else {instead}",
+        GradientDropped,
+        stacklevel=3,
+    )
+
+
+class Protocols:
+    """Comparisons and conversions of a Value."""
+
+    __slots__ = ()
+    _data: float
+
+    __hash__ = object.__hash__  # by identity: a Value is a place in a graph, not only a number
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __eq__(self, other: object) -> bool:
+        number = _comparable(other)
+        return number is not None and self._data == number
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data < number
+
+    def __le__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data <= number
+
+    def __gt__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data > number
+
+    def __ge__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data >= number
+
+    def __float__(self) -> float:
+        warn_dropped(self, "float()", "use the op's method or autograd_lite.ops, as in x.sin() or ops.sin(x)")  # type: ignore[arg-type]
+        return self._data
+
+    def __int__(self) -> int:
+        warn_dropped(self, "int()", "use .floor() or .round()")  # type: ignore[arg-type]
+        return int(self._data)
+
+    __trunc__ = __int__
+
+    def __round__(self, digits: int | None = None) -> float:
+        warn_dropped(self, "round()", "use .round()")  # type: ignore[arg-type]
+        return round(self._data, digits)
+
+    def __floor__(self) -> int:
+        warn_dropped(self, "math.floor()", "use .floor()")  # type: ignore[arg-type]
+        return math.floor(self._data)
+
+    def __ceil__(self) -> int:
+        warn_dropped(self, "math.ceil()", "use .ceil()")  # type: ignore[arg-type]
+        return math.ceil(self._data)
+
+    def item(self) -> float:
+        """The number itself, without a warning.
+
+        >>> from autograd_lite import Value
+        >>> Value(2.5).item()
+        2.5
+        """
+        return self._data
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
+
+    def __abs__(self) -> Value:
+        return self.abs()  # type: ignore[attr-defined,no-any-return]
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        from .arrays import apply_ufunc
+
+        return apply_ufunc(ufunc, method, inputs, settings)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise GraphError(
+            "a Value is not pickled: save numbers with module.save('model.npz') or a graph with Graph(value).to_json(), "
+            "and send plain arrays to other processes"
+        )
+
+    def __copy__(self) -> NoReturn:
+        raise GraphError("a shallow copy would share its parents: use copy.deepcopy(value), or value.detach() for a leaf")
+
+    def __getattr__(self, name: str) -> Any:
+        # reached only when a slot was never set: most nodes have no label, scope or source line of their own
+        if name in ("label", "_scope", "_source"):
+            return ""
+        raise AttributeError(f"a Value has no attribute {name!r}", name=name, obj=self)
+
+    # --- micrograd's names ------------------------------------------------------------------------------------------
+
+    @property
+    def _prev(self) -> KeysView[Value]:
+        """micrograd's set of children: the distinct parents, in order."""
+        return dict.fromkeys(self.parents).keys()  # type: ignore[attr-defined]
+
+    @property
+    def _op(self) -> str:
+        """micrograd's name of the operation: what a drawing shows, "" for a leaf."""
+        return self.op_text  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """micrograd's closure: pushes this node's gradient to its parents. Assign a function for an op of your own."""
+        return self.__dict__.get("_handmade") or self.backward_step  # type: ignore[attr-defined]
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        if not callable(function):
+            raise ArgumentError(f"_backward takes a function without arguments, got {function!r:.60}")
+        self._become_handmade(function)  # type: ignore[attr-defined]
+
+
+def _comparable(other: Any) -> float | None:
+    """The number to compare with, or None where comparing makes no sense."""
+    kind = other.__class__
+    if kind is float or kind is int:
+        return other  # type: ignore[no-any-return]
+    if isinstance(other, Protocols):
+        return other._data
+    try:
+        return as_number(other)
+    except (TypeError, ValueError):
+        return None
