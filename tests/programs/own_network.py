@@ -67,6 +67,7 @@ for k in range(100):
     ypred = [n(x) for x in xs]
     loss = sum((yout - ygt) ** 2 for ygt, yout in zip(ys, ypred))
     n.zero_grad()
+    loss.grad = 1
     loss.backward()
     for p in n.parameters():
         p.data += -0.05 * p.grad
