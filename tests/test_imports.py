@@ -22,9 +22,7 @@ LAYERS: list[list[set[str]]] = [
     [{"errors", "files"}, {"console"}, {"lettering"}, {"naming"}],
     [{"ops"}],
     [{"symbolic"}],
-    [
-        {"engine", "_methods", "_generate", "rules", "adjoints", "modes", "inspection", "protocols", "arrays"},
-    ],
+    [{"engine", "_methods", "_generate", "rules", "adjoints", "inspection", "modes", "protocols", "arrays"}],
     [{"functional"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
@@ -32,8 +30,9 @@ LAYERS: list[list[set[str]]] = [
         {"nn"},
         {"expressions", "pointing"},
     ],
-    [{"cli"}],
-    [{"", "__main__"}],
+    [{""}],
+    [{"cli", "demo", "checking", "reference"}],
+    [{"__main__"}],
 ]
 PLACES = {name: (k, group) for k, layer in enumerate(LAYERS) for group in layer for name in group}
 HEAVY = ["numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "torch", "IPython"]
