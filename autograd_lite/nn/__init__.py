@@ -1,0 +1,38 @@
+"""Small neural networks made of `Value`s: every weight is a node that can be drawn and stepped through.
+
+>>> X, y = data.xor()
+>>> model = MLP(2, [4, 1], activation="tanh", seed=0)
+>>> history = fit(model, X, y, loss="mse", optimizer="adam", lr=0.05, epochs=200)
+>>> [round(model(x).data) for x in X]
+[0, 1, 1, 0]
+"""
+
+from . import data
+from .initialisation import INITS
+from .layers import MLP, Layer, Neuron
+from .losses import LOSSES, bce_with_logits, cross_entropy, hinge, mse
+from .modules import Module
+from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
+from .training import EpochEnd, History, TrainingError, fit
+
+__all__ = [
+    "INITS",
+    "LOSSES",
+    "MLP",
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "EpochEnd",
+    "History",
+    "Layer",
+    "Module",
+    "Neuron",
+    "Optimizer",
+    "TrainingError",
+    "bce_with_logits",
+    "cross_entropy",
+    "data",
+    "fit",
+    "hinge",
+    "mse",
+]

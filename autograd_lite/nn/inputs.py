@@ -1,0 +1,73 @@
+"""What a layer takes: one sample, a flat list of numbers or Values, turned into Values once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..engine import Value
+from ..errors import ArgumentError
+
+if TYPE_CHECKING:
+    from .modules import Module
+
+__all__ = ["Inputs", "as_inputs", "shown"]
+
+
+class Inputs(tuple[Value, ...]):
+    """One sample that has been checked. The neurons of a layer share it."""
+
+    __slots__ = ()
+
+
+def as_inputs(sample: Any, width: int, owner: Module) -> Inputs:
+    """The sample as Values: a plain number becomes one frozen leaf labelled x0, x1, …
+
+    Frozen, because no gradient is wanted there; one leaf for all neurons, so that a drawing shows the
+    input once with an arrow to each weight it meets. Give `Value`s to have gradients of the inputs.
+    Where one input is taken, it may come without its list. Raises `ArgumentError`, naming the `owner`,
+    for anything but `width` numbers in a flat list.
+    """
+    if sample.__class__ is Inputs:
+        checked: Inputs = sample
+    elif _is_list(sample):
+        checked = Inputs([_as_value(number, index, owner) for index, number in enumerate(sample)])
+    elif width == 1:  # a layer of one neuron gives a Value, and the next layer takes it as it is
+        checked = Inputs([_as_value(sample, 0, owner)])
+    else:
+        raise ArgumentError(f"{owner._title} takes a list of {_count(width)}, got {shown(sample)}")
+    if len(checked) != width:
+        raise ArgumentError(f"{owner._title} takes {_count(width)} for a sample, "
+                            f"got {len(checked)}: {shown(sample)}")
+    return checked
+
+
+def _is_list(sample: Any) -> bool:
+    if isinstance(sample, (Value, str, bytes, dict, set, frozenset)):
+        return False
+    return isinstance(sample, Iterable) and getattr(sample, "ndim", 1) > 0
+
+
+def _as_value(number: Any, index: int, owner: Module) -> Value:
+    if isinstance(number, Value):
+        return number
+    if isinstance(number, (list, tuple)) or getattr(number, "ndim", 0) > 0:
+        raise ArgumentError(f"{owner._title} takes one sample, a flat list of numbers, but input {index} is "
+                            f"itself a list: {shown(number)}. Call it for each sample: [model(x) for x in X]")
+    try:
+        leaf = Value(number, label=f"x{index}")
+    except TypeError as error:
+        raise ArgumentError(f"{owner._title} takes numbers or Values; input {index} is {shown(number)}, "
+                            f"a {type(number).__name__}") from error
+    leaf.freeze()
+    return leaf
+
+
+def _count(width: int) -> str:
+    return "1 number" if width == 1 else f"{width} numbers"
+
+
+def shown(thing: object) -> str:
+    """What was given, short enough for an error message."""
+    text = repr(thing)
+    return text if len(text) <= 60 else text[:57] + "..."

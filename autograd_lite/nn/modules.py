@@ -1,0 +1,270 @@
+"""`Module`: a thing with parameters. It finds, names and saves them, and says where each node belongs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Self
+
+from ..engine import Value, scope
+from ..errors import ArgumentError, AutogradError
+from ..modes import current_mode
+from ..rules import UNREACHED
+from .saving import read_parameters, write_parameters
+
+__all__ = ["Module", "without_scopes"]
+
+_scoped: ContextVar[bool] = ContextVar("autograd_lite_scoped_modules", default=True)
+
+
+@contextmanager
+def without_scopes() -> Iterator[None]:
+    """Within it, modules open no scopes: for graphs that nobody will look at, a quarter of the time less.
+
+    Scopes stay on under `detect_anomaly()` and `trace_source()`, whose messages name them.
+    """
+    mode = current_mode()
+    token = _scoped.set(mode.anomaly or mode.source)
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+class Module:
+    """Base class of everything that holds parameters.
+
+    Assign `Value`s, modules, or lists and dicts of them, as attributes: they are found by themselves.
+    Write `forward(...)`; calling the module runs it inside a scope, so that a drawing shows which node
+    belongs to which module. A class in micrograd's style, which overrides `__call__` and `parameters`,
+    works as it does there.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Value(2.0), Value(1.0)
+    ...     def forward(self, x):
+    ...         return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line(3.0).data, [name for name, _ in line.named_parameters()]
+    (7.0, ['slope', 'offset'])
+    """
+
+    scope_name: str = ""
+    """The name of this module's box in a drawing; its container sets it ("layer 0"), and you may too."""
+
+    _placed: str | None = None
+
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """Run `forward` inside this module's scope."""
+        if not _scoped.get():
+            return self.forward(*inputs, **settings)
+        with scope(self.scope_name or type(self).__name__.lower()):
+            path = current_mode().scope
+            if path != self._placed:
+                self._place_parameters(path)
+            return self.forward(*inputs, **settings)
+
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
+        """What the module computes; every module writes its own."""
+        raise AutogradError(f"{type(self).__name__} has no forward(self, x): write one")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if isinstance(value, Module):
+            value.scope_name = name
+        elif isinstance(value, (list, tuple)):
+            for index, part in enumerate(value):
+                if isinstance(part, Module):
+                    part.scope_name = f"{name.removesuffix('s')} {index}"
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                if isinstance(part, Module):
+                    part.scope_name = f"{name.removesuffix('s')} {key}"
+
+    # parameters and their names
+
+    def parameters(self) -> list[Value]:
+        """Every parameter once, in the order in which the attributes were assigned."""
+        return [parameter for _, parameter in _distinct(self._named_in_attributes("", set()))]
+
+    def named_parameters(self) -> list[tuple[str, Value]]:
+        """Pairs of name and parameter, such as `("layers.0.neurons.2.w.1", Value(…))`.
+
+        A parameter that two modules share appears once, under the first of its names.
+        """
+        return list(_distinct(self._named("", set())))
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """Pairs of name and module, this module first, under the name ""."""
+        found: list[tuple[str, Module]] = []
+        _collect_modules("", self, found, set())
+        return found
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = UNREACHED  # Value.zero_grad() would look for what a parameter depends on
+
+    def freeze(self) -> Self:
+        """Make every parameter constant: no gradient flows into it and no optimizer changes it."""
+        for parameter in self.parameters():
+            parameter.freeze()
+        return self
+
+    def unfreeze(self) -> Self:
+        """Undo `freeze()`."""
+        for parameter in self.parameters():
+            parameter.unfreeze()
+        return self
+
+    # saving
+
+    def state_dict(self) -> dict[str, float]:
+        """The number in every parameter, by name."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set every parameter from `state`; all of it fits, or nothing is changed.
+
+        Raises `ArgumentError` naming missing and unexpected parameters and what is not a number.
+        """
+        own = dict(self.named_parameters())
+        _same_names(own, state, "the state")
+        numbers = [_number(name, state[name]) for name in own]
+        for parameter, number in zip(own.values(), numbers, strict=True):
+            parameter.data = number
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters to a NumPy `.npz` file (no pickle), whole or not at all.
+
+        The file holds the arrays `names` and `values`, and the kinds of the modules. Raises `FileError` if
+        the folder cannot be written.
+        """
+        write_parameters(path, self.state_dict(), self._kinds())
+
+    def load(self, path: str | os.PathLike[str]) -> Self:
+        """Set the parameters from a file that `save` wrote, and return this module.
+
+        Raises `FileError` for a file that is missing or damaged, `ArgumentError` for one that was saved from
+        a module of another shape or with other activations; the module is then exactly as before.
+        """
+        state, kinds = read_parameters(path)
+        own = self._kinds()
+        _same_names(dict(self.named_parameters()), state, repr(str(path)))
+        for name in own:
+            if own[name] != kinds.get(name, own[name]):
+                raise ArgumentError(f"{str(path)!r} was saved from another architecture: "
+                                    f"{name or 'the module'} is {kinds[name]} in the file and {own[name]} "
+                                    "here. Nothing was changed. Build the model as it was when it was saved.")
+        self.load_state_dict(state)
+        return self
+
+    @property
+    def _title(self) -> str:
+        """This module in an error message."""
+        return f"{type(self).__name__} \"{self._placed or self.scope_name}\""
+
+    def _kind(self) -> str:
+        """What must agree, beside the names of the parameters, for saved numbers to mean the same."""
+        return ""
+
+    def _kinds(self) -> dict[str, str]:
+        return {name: kind for name, module in self.named_modules() if (kind := module._kind())}
+
+    # finding
+
+    def _named(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+        """Like `parameters()`, with names; where a class overrides `parameters`, what that returns counts."""
+        found = self._named_in_attributes(prefix, seen)
+        if type(self).parameters is Module.parameters:
+            yield from found
+            return
+        names = {id(parameter): name for name, parameter in reversed(list(found))}
+        for index, parameter in enumerate(self.parameters()):
+            yield names.get(id(parameter), f"{prefix}parameters.{index}"), parameter
+
+    def _named_in_attributes(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+        if id(self) in seen:  # a module that is reached twice, or a cycle such as child.parent
+            return
+        seen.add(id(self))
+        for name, attribute in vars(self).items():
+            for path, part in _parts(prefix + name, attribute):
+                if isinstance(part, Module):
+                    yield from part._named(path + ".", seen)
+                elif part.is_leaf and not part.is_constant:
+                    yield path, part
+
+    def _place_all(self, path: str) -> None:
+        """Place the parameters of this module and of the modules in it, before anything is called."""
+        self._place_parameters(path)
+        for name, attribute in vars(self).items():
+            for _, part in _parts(name, attribute):
+                if isinstance(part, Module):
+                    part._place_all(f"{path}/{part.scope_name}")
+
+    def _place_parameters(self, path: str) -> None:
+        """Put this module's own parameters into its scope, and label those that have no label."""
+        object.__setattr__(self, "_placed", path)
+        for name, attribute in vars(self).items():
+            for label, part in _parts(name, attribute, joint=""):
+                if isinstance(part, Value) and part.is_leaf and not part.is_constant:
+                    part._scope = path
+                    part.label = part.label or label
+
+
+def _parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, Any]]:
+    """The Values and modules in an attribute, each with its name."""
+    if isinstance(attribute, (Value, Module)):
+        yield name, attribute
+    elif isinstance(attribute, (list, tuple)):
+        for index, part in enumerate(attribute):
+            yield from _parts(f"{name}{joint}{index}", part, joint)
+    elif isinstance(attribute, dict):
+        for key, part in attribute.items():
+            yield from _parts(f"{name}{joint}{key}", part, joint)
+
+
+def _distinct(named: Iterator[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
+    seen: set[int] = set()
+    for name, parameter in named:
+        if id(parameter) not in seen:
+            seen.add(id(parameter))
+            yield name, parameter
+
+
+def _collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]], seen: set[int]) -> None:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    found.append((prefix, module))
+    for name, attribute in vars(module).items():
+        for path, part in _parts(name, attribute):
+            if isinstance(part, Module):
+                _collect_modules(f"{prefix}.{path}" if prefix else path, part, found, seen)
+
+
+def _same_names(own: Mapping[str, Value], state: Mapping[str, Any], source: str) -> None:
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    if missing or unexpected:
+        found = [_some("missing", missing), _some("unexpected", unexpected)]
+        raise ArgumentError(f"{source} holds {len(state)} parameters and this model has {len(own)} "
+                            f"({'; '.join(part for part in found if part)}). "
+                            "Nothing was changed. Build the model as it was when it was saved.")
+
+
+def _some(word: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{word}: {', '.join(names[:3])}{more}"
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(Value(value).data)
+    except TypeError as error:
+        raise ArgumentError(f"the parameter {name} in the saved state is not a number: {value!r}. "
+                            "Nothing was changed.") from error
