@@ -13,5 +13,6 @@ from __future__ import annotations
 from . import ops
 from .engine import Value, detect_anomaly, gradients, no_grad, scope, topological_order, trace_source
 from .errors import AutogradError
+from .functional import grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from . import _methods
+from . import _methods, ops
 from .adjoints import adjoints, differentiable_locals, number_locals
 from .errors import AnomalyError, GraphError, ValueTypeError
 from .inspection import HandmadeOp, Inspection, copied, describe
@@ -45,18 +45,16 @@ class Value(_methods.Methods, Inspection, Protocols):
     """
 
     __slots__ = (
-        "__dict__",  # whatever a user hangs on a node
-        "__weakref__",
+        "__dict__",  # whatever a user hangs on a node, and what few nodes have
         "_a",  # the first parent; None for a leaf
         "_b",  # the second parent; the first again if there is none; MANY if _a and _x are tuples
         "_data",
+        "_label",
         "_rule",
         "_scope",
-        "_source",
         "_x",  # the parents' numbers when this node was made, so that changing them later cannot corrupt a gradient
         "_y",
         "grad",
-        "label",
     )
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = "") -> None:
@@ -192,6 +190,8 @@ class Value(_methods.Methods, Inspection, Protocols):
     @staticmethod
     def _apply(op: Op, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Value:
         """How a row of the op table applies itself to Values."""
+        if op is ops.detach:
+            return operands[0].detach()  # type: ignore[no-any-return]
         return record(op, *operands, immediates=immediates)
 
     def _set_leaf_rule(self, rule: Rule) -> None:
@@ -260,9 +260,9 @@ def annotate(node: Value) -> Value:
     if mode.scope:
         node._scope = mode.scope
     if mode.source:
-        node._source = source_line()
+        node.__dict__["_source"] = source_line()
     if mode.anomaly and node._a is not None and node._data - node._data != 0.0:
-        raise AnomalyError(f"{_operation(node)} gave {node._data}{_place(node)}; it needs {_domain(node)}")
+        raise AnomalyError(f"{_operation(node)} gave {node._data}{_place(node)}; its domain is {_domain(node)}")
     return node
 
 
@@ -337,29 +337,53 @@ def _start_pass(root: Value) -> tuple[list[Value], list[Value], list[Any]]:
         root.grad = zero
         return [], [root], kept
     stack: list[Any] = [None]
-    iterators: dict[Value, Any] = {}
+    push, pop, append = stack.append, stack.pop, order.append
+    waiting: dict[Value, Any] = {}  # of a node with many parents, those still to be looked at
     node = root
     node.grad = zero
     while node is not None:
-        second = node._b
-        parents = (node._a, second) if second is not MANY else iterators.get(node) or iterators.setdefault(node, iter(node._a))
-        for parent in parents:
-            if parent is None or parent.grad is zero:
+        first, second = node._a, node._b
+        if second is MANY:
+            inner = _next_inner(waiting.setdefault(node, iter(first)), zero, leaves, kept)
+            if inner is not None:
+                push(node)
+                node = inner
                 continue
-            if parent._a is None:
-                leaves.append(parent)
-                kept.append(parent.grad)
-                parent.grad = zero
-            else:
-                parent.grad = zero
-                stack.append(node)
-                node = parent
-                break
         else:
-            order.append(node)
-            node = stack.pop()
+            if first.grad is not zero:
+                if first._a is not None:
+                    first.grad = zero
+                    push(node)
+                    node = first
+                    continue
+                leaves.append(first)
+                kept.append(first.grad)
+                first.grad = zero
+            if second.grad is not zero:
+                if second._a is not None:
+                    second.grad = zero
+                    push(node)
+                    node = second
+                    continue
+                leaves.append(second)
+                kept.append(second.grad)
+                second.grad = zero
+        append(node)
+        node = pop()
     order.reverse()
     return order, leaves, kept
+
+
+def _next_inner(parents: Iterable[Value | None], zero: float, leaves: list[Value], kept: list[Any]) -> Value | None:
+    """The next parent that is an inner node not seen before; leaves on the way are put down."""
+    for parent in parents:
+        if parent is not None and parent.grad is not zero:
+            kept_gradient, parent.grad = parent.grad, zero
+            if parent._a is not None:
+                return parent
+            leaves.append(parent)
+            kept.append(kept_gradient)
+    return None
 
 
 def _sweep(order: Sequence[Value], leaves: Sequence[Value]) -> None:

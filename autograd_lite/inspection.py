@@ -40,9 +40,9 @@ class Inspection:
         _a: Any
         _b: Any
         _data: float
+        _label: str
         _rule: Rule
         _scope: str
-        _source: str
         _x: Any
         _y: Any
         grad: Any
@@ -114,15 +114,33 @@ class Inspection:
             return tuple(parent is not None for parent in self._a)
         return self._rule.tracked or ()
 
+    # Most nodes have no label, scope or source line, and then the slot is left unset. (A __getattr__ would say the
+    # same in one place, but Python then gives up its fast path for every attribute of the class.)
+
+    @property
+    def label(self) -> str:
+        """The name a reader knows this node by; "" if none was given."""
+        try:
+            return self._label
+        except AttributeError:
+            return ""
+
+    @label.setter
+    def label(self, text: str) -> None:
+        self._label = str(text)
+
     @property
     def scope(self) -> str:
         """The path of scopes this node was made in, such as "model/layer 0/neuron 2"."""
-        return self._scope
+        try:
+            return self._scope
+        except AttributeError:
+            return ""
 
     @property
     def source(self) -> str:
         """`file.py:12`, where this node was made, if it was made within `trace_source()`; else ""."""
-        return self._source
+        return self.__dict__.get("_source", "")
 
     @property
     def is_leaf(self) -> bool:
@@ -185,12 +203,12 @@ def copied(node: Any, memo: dict[int, Any]) -> Any:
         raise GraphError(f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied")
     copy = object.__new__(node.__class__)
     memo[id(node)] = copy
-    for name in ("_data", "grad", "_rule", "_x", "_y", "label", "_scope", "_source"):
+    for name in ("_data", "grad", "_rule", "_x", "_y", "_label", "_scope"):
         try:
             slot = object.__getattribute__(node, name)
         except AttributeError:
             continue
-        setattr(copy, "_data" if name == "_data" else name, deepcopy(slot, memo) if hasattr(slot, "_data") else slot)
+        setattr(copy, name, deepcopy(slot, memo) if hasattr(slot, "_data") else slot)
     if node._b is MANY:
         copy._a, copy._b = tuple(None if p is None else memo[id(p)] for p in node._a), MANY
     else:

@@ -128,12 +128,6 @@ class Protocols:
     def __copy__(self) -> NoReturn:
         raise GraphError("a shallow copy would share its parents: use copy.deepcopy(value), or value.detach() for a leaf")
 
-    def __getattr__(self, name: str) -> Any:
-        # reached only when a slot was never set: most nodes have no label, scope or source line of their own
-        if name in ("label", "_scope", "_source"):
-            return ""
-        raise AttributeError(f"a Value has no attribute {name!r}", name=name, obj=self)
-
     # --- micrograd's names ------------------------------------------------------------------------------------------
 
     @property

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from ..errors import ArgumentError
-from .elementary import exp, maximum, minimum, where
+from .elementary import detach, exp, maximum, minimum, where
 from .row import INF, NAN, Op
 
 LISTS = ((1.5, -2.0, 0.5), (3.0,), (0.1, 0.2, 0.3, 0.4))
@@ -48,6 +48,14 @@ def _log_sum_exp(a: Sequence[float]) -> float:
     return top + math.log(math.fsum(math.exp(value - top) for value in a))
 
 
+def _shares(a: Sequence[Any]) -> tuple[Any, ...]:
+    """The softmax. The shift cancels, so no gradient needs to flow through it."""
+    top = detach(largest(a))
+    powers = [exp(value - top) for value in a]
+    total = sum(powers)
+    return tuple(power / total for power in powers)
+
+
 def _largest(a: Sequence[float]) -> float:
     return reduce(maximum.number, a)
 
@@ -79,7 +87,8 @@ dot_row = Op("dot", "a₁b₁ + … + aₙbₙ", arity=None, symbol="·", latex=
              partials=lambda a, y: (*_halves(a)[1], *_halves(a)[0]),
              points=((1.5, -2.0), (1.0, 2.0, 3.0, 4.0)), edges=((0.0, INF), (NAN, 1.0)))  # fmt: skip
 logsumexp = Op("logsumexp", "log(exp(a₁) + … + exp(aₙ)) without overflow", native=_log_sum_exp, arity=None,
-               latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: tuple(exp(value - y) for value in a),
+               latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: _shares(a),
+               display=lambda a, y: tuple(exp(value - y) for value in a),
                points=(*LISTS, (1000.0, 999.0, -1000.0)), edges=((NAN, 1.0), (-INF, 2.0), (1.0, 1.0)))  # fmt: skip
 largest = Op("max", "the largest of a₁ … aₙ", native=_largest, arity=None, kink="all ties share evenly",
              latex=r"\max_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
@@ -107,14 +116,12 @@ def dot(a: Iterable[Any], b: Iterable[Any]) -> Any:
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
-    """exp(aᵢ) / Σ exp(aⱼ) for each operand, by one shared logsumexp: neither overflows nor loses the tails.
+    """exp(aᵢ) / Σ exp(aⱼ) for each operand, shifted by the largest: neither overflows nor loses the tails.
 
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
-    logits = tuple(values)
-    total = logsumexp(logits)
-    return [exp(value - total) for value in logits]
+    return list(_shares(tuple(values)))
 
 
 def take(table: Sequence[Any], index: Any) -> Any:

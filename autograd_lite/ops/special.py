@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..errors import ArgumentError
 from . import formulas
 from .elementary import REAL_EDGES, exp, square
 from .row import INF, NAN, Op
@@ -13,6 +14,14 @@ TWO_BY_SQRT_PI = 1.1283791670955126
 GAMMA_POINTS = ((0.5,), (3.2,), (25.0,), (-1.5,))
 GAMMA_EDGES = ((1.0,), (2.0,), (0.0,), (-1.0,), (INF,), (NAN,))
 GAMMA_DOMAIN = "every real number but 0, -1, -2, …"
+
+
+
+def _whole(n: float) -> int:
+    if n != int(n):
+        raise ArgumentError(f"polygamma: the order n must be a whole number, got {n!r}")
+    return int(n)
+
 
 erf = Op("erf", "error function", forward=formulas.erf, native=math.erf,
          natives={"python": "math.erf", "numba": "math.erf", "c": "erf"},
@@ -32,5 +41,5 @@ digamma = Op("digamma", "derivative of lgamma", forward=formulas.digamma, domain
              latex=r"\psi(a)", partials=lambda a, y: (polygamma(a, 1.0),), points=GAMMA_POINTS, edges=GAMMA_EDGES)  # fmt: skip
 polygamma = Op("polygamma", "n-th derivative of digamma", immediates={"n": 1.0}, domain=GAMMA_DOMAIN,
                natives={"python": "ops.polygamma"},
-               forward=lambda a, n: formulas.polygamma(int(n), a), partials=lambda a, n, y: (polygamma(a, n + 1.0),),
+               forward=lambda a, n: formulas.polygamma(_whole(n), a), partials=lambda a, n, y: (polygamma(a, n + 1.0),),
                points=GAMMA_POINTS, edges=((1.0,), (INF,), (NAN,)))  # fmt: skip

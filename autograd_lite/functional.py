@@ -1,0 +1,266 @@
+"""Derivatives of functions: `grad`, `jacobian`, `hessian`, `jvp`, `hvp`, and `gradcheck` against finite differences.
+
+A function takes numbers, or nested lists, tuples, dicts and NumPy arrays of them; gradients come back in the same
+shape. The transforms compose to any order, and none of them writes a `.grad`.
+
+>>> grad(grad(lambda x: x**3))(2.0)
+12.0
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from . import ops
+from .adjoints import differentiable_locals, number_locals, tangents
+from .engine import Value, gradients, topological_order
+from .errors import ArgumentError, AutogradError, ValueTypeError
+from .structures import flatten, paths, same_shape
+
+__all__ = ["GradcheckError", "grad", "gradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
+
+ArgumentNumbers = int | Sequence[int]
+
+# How many transforms are running around the present one. Inside another, results stay Values even if the arguments
+# are plain numbers, because the outer variable may come in through a closure.
+_depth: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
+
+
+def grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., Any]:
+    """The function that computes the gradient of `f`, a function with one number as its result.
+
+    `argnums` says by which argument (a tuple: a tuple of gradients). Raises `ValueTypeError` if the result of `f` is
+    not a single number, `ArgumentError` for an argument number that does not exist.
+
+    >>> grad(lambda x, y: x * y, argnums=1)(2.0, 3.0)
+    2.0
+    >>> grad(lambda p: p["w"] * 3.0 + p["b"])({"w": 2.0, "b": 1.0})
+    {'w': 3.0, 'b': 1.0}
+    """
+    return lambda *args: value_and_grad(f, argnums)(*args)[1]
+
+
+def value_and_grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., tuple[Any, Any]]:
+    """Like `grad`, and gives the value too.
+
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (9.0, 6.0)
+    """
+
+    def transformed(*args: Any) -> tuple[Any, Any]:
+        call = _Call(f, args, argnums)
+        output = call.scalar()
+        found = gradients(output, call.inputs, create_graph=call.nested) if isinstance(output, Value) else call.zeros()
+        return call.plain(output), call.shaped(found)
+
+    return transformed
+
+
+def jacobian(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., Any]:
+    """The function that computes all derivatives of a function with several results.
+
+    For each number of the result, in the result's shape, there is a gradient in the argument's shape; where both are
+    NumPy arrays it is one array of shape result + argument.
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
+    [[3.0, 2.0], [1.0, 1.0]]
+    """
+
+    def transformed(*args: Any) -> Any:
+        call = _Call(f, args, argnums)
+        outputs, rebuild = flatten(call.result)
+        rows = []
+        for output in outputs:
+            known = isinstance(output, Value)
+            found = gradients(output, call.inputs, create_graph=call.nested) if known else call.zeros()
+            rows.append(call.shaped(found))
+        if getattr(call.result, "ndim", 0) and rows and getattr(rows[0], "ndim", 0):
+            import numpy
+
+            return numpy.array(rows).reshape(call.result.shape + rows[0].shape)
+        return rebuild(rows)
+
+    return transformed
+
+
+def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """The function that computes the matrix of second derivatives.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of `f` and its directional derivative, by forward mode (a Jacobian-vector product).
+
+    `primals` holds the arguments and `directions` a direction for each, in the same shape. The graph is recorded once
+    and tangents are pushed along it with the same local gradients as backward (Griewank and Walther, "Evaluating
+    Derivatives", 2nd ed. 2008, section 3.1). Raises `ArgumentError` if the shapes differ.
+
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (6.0, 3.0)
+    """
+    if not same_shape(tuple(primals), tuple(directions)):
+        raise ArgumentError("jvp needs one direction for each argument, in the argument's own shape")
+    directed = flatten(tuple(directions))[0]
+    call = _Call(f, tuple(primals), tuple(range(len(primals))), others=directed)
+    outputs, rebuild = flatten(call.result)
+    order = topological_order(*(output for output in outputs if isinstance(output, Value)))
+    seeds = {
+        node: direction if isinstance(direction, Value) else float(direction)
+        for node, direction in zip(call.inputs, directed, strict=True)
+    }
+    found = tangents(order, seeds, differentiable_locals if call.nested else number_locals)
+    pushed = [found.get(output, 0.0) if isinstance(output, Value) else 0.0 for output in outputs]
+    return rebuild([call.plain(output) for output in outputs]), rebuild([call.plain(number) for number in pushed])
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> Any:
+    """The Hessian of `f` times a direction, without the Hessian: forward mode over reverse mode.
+
+    Arguments as for `jvp`; the result is a tuple shaped like `primals`. (Pearlmutter, "Fast exact multiplication by
+    the Hessian", Neural Computation 6, 1994.)
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
+    ([6.0, 4.0],)
+    """
+    return jvp(grad(f, tuple(range(len(primals)))), primals, directions)[1]
+
+
+class GradcheckError(AutogradError, AssertionError):
+    """`gradcheck` found derivatives that differ."""
+
+
+class Compared(NamedTuple):
+    """One derivative: by reverse mode, by forward mode and by finite differences."""
+
+    name: str
+    reverse: float
+    forward: float
+    numeric: float
+    error: float
+    agrees: bool
+
+
+def gradcheck(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, atol: float = 1e-9, order: int = 1) -> list[Compared]:
+    """Compare the gradient of `f` at `args` with finite differences, in reverse and in forward mode.
+
+    Differences are central with five points, `(f(x-2h) - 8f(x-h) + 8f(x+h) - f(x+2h)) / 12h` (Abramowitz and Stegun,
+    25.3.6). `order=2` checks the second derivatives as well. Returns one row per number of the arguments; raises
+    `GradcheckError` with the table if a row is off by more than `atol + rtol * |derivative|`.
+
+    >>> gradcheck(lambda x: x.tanh(), 0.5)[0].agrees
+    True
+    """
+    rows = _compared(f, args, rtol, atol)
+    if order > 1:
+        numbers, rebuild = flatten(tuple(args))
+        for index, name in enumerate(_names(args)):
+            first = lambda *xs, k=index: flatten(grad(f, tuple(range(len(xs))))(*xs))[0][k]  # noqa: E731
+            rows += [row._replace(name=f"{name}, {row.name}") for row in _compared(first, rebuild(numbers), rtol, atol)]
+    if not all(row.agrees for row in rows):
+        table = "\n".join(
+            f"  {row.name:<12} reverse {row.reverse:<24.16g} forward {row.forward:<24.16g} numeric {row.numeric:.16g}"
+            for row in rows
+            if not row.agrees
+        )
+        raise GradcheckError(f"derivatives differ from finite differences:\n{table}")
+    return rows
+
+
+def _compared(f: Callable[..., Any], args: tuple[Any, ...], rtol: float, atol: float) -> list[Compared]:
+    numbers, rebuild = flatten(tuple(args))
+    numbers = [float(number) for number in numbers]
+    everything = tuple(range(len(args)))
+    reverse = flatten(grad(f, everything)(*rebuild(numbers)))[0]
+    rows = []
+    for index, name in enumerate(_names(args)):
+        unit = rebuild([float(k == index) for k in range(len(numbers))])
+        forward = jvp(f, rebuild(numbers), unit)[1]
+        numeric = _difference(f, numbers, rebuild, index)
+        error = max(abs(reverse[index] - numeric), abs(forward - numeric))
+        agrees = error <= atol + rtol * max(abs(numeric), abs(reverse[index]))
+        rows.append(Compared(name, reverse[index], forward, numeric, error, agrees))
+    return rows
+
+
+def _difference(f: Callable[..., Any], numbers: list[float], rebuild: Callable[[list[Any]], Any], index: int) -> float:
+    step = sys.float_info.epsilon ** (1 / 5) * max(1.0, abs(numbers[index]))  # balances truncation and rounding
+
+    def at(times: int) -> float:
+        moved = numbers.copy()
+        moved[index] += times * step
+        return float(_number(f(*rebuild([Value(number) for number in moved]))))
+
+    return (at(-2) - 8.0 * at(-1) + 8.0 * at(1) - at(2)) / (12.0 * step)
+
+
+def _names(args: tuple[Any, ...]) -> list[str]:
+    return [name for index, argument in enumerate(args) for name in paths(argument, f"x{index}")]
+
+
+class _Call:
+    """One call of a user's function on Values of our own in the place of the numbers asked about."""
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: ArgumentNumbers, others: Sequence[Any] = ()) -> None:
+        self.single = isinstance(argnums, int)
+        self.numbers = _checked(argnums, len(args))
+        chosen, self.rebuild = flatten(tuple(args[number] for number in self.numbers))
+        everything = [*chosen, *others, *_values_in(args)]
+        self.nested = _depth.get() > 0 or any(isinstance(number, Value) for number in everything)
+        # an outer variable goes in through a node of its own, so that this transform differentiates by that node only
+        self.inputs = [ops.identity(number) if isinstance(number, Value) else Value(number) for number in chosen]
+        replaced = dict(zip(self.numbers, self.rebuild(list(self.inputs)), strict=True))
+        with _one_deeper():
+            self.result = f(*(replaced.get(number, argument) for number, argument in enumerate(args)))
+
+    def scalar(self) -> Any:
+        """The result, which must be one number."""
+        if isinstance(self.result, (list, tuple, dict)) or getattr(self.result, "ndim", 0):
+            raise ValueTypeError(f"grad needs a function whose result is one number, got a {type(self.result).__name__}: use jacobian")
+        _number(self.result)
+        return self.result
+
+    def zeros(self) -> tuple[Any, ...]:
+        return tuple(0.0 for _ in self.inputs)
+
+    def plain(self, number: Any) -> Any:
+        """A number as the caller gets it: a Value only if somebody may differentiate further."""
+        if self.nested:
+            return number if isinstance(number, Value) else Value(number)
+        return float(_number(number))
+
+    def shaped(self, found: Sequence[Any]) -> Any:
+        shaped = self.rebuild([self.plain(number) for number in found])
+        return shaped[0] if self.single else shaped
+
+
+@contextmanager
+def _one_deeper() -> Iterator[None]:
+    token = _depth.set(_depth.get() + 1)
+    try:
+        yield
+    finally:
+        _depth.reset(token)
+
+
+def _values_in(args: tuple[Any, ...]) -> list[Any]:
+    return [argument for argument in args if isinstance(argument, Value)]
+
+
+def _number(result: Any) -> float:
+    return result.data if isinstance(result, Value) else ops.identity(result)
+
+
+def _checked(argnums: ArgumentNumbers, count: int) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for number in numbers:
+        if not -count <= number < count:
+            raise ArgumentError(f"argnums names argument {number}, but the function was called with {count}")
+    return tuple(number % count for number in numbers)
