@@ -76,7 +76,11 @@ def generated_source() -> str:
     fixed = [row for row in rows if is_fixed(row) and not row.condition]
     others = [row for row in rows if row not in fixed]
     called: set[str] = set()
-    body = ["\n\nclass Methods:", '    """The operations of a Value as methods and operators."""', "\n    __slots__ = ()"]
+    body = [
+        "\n\nclass Methods:",
+        '    """The operations of a Value as methods and operators."""',
+        "\n    __slots__ = ()",
+    ]
     for row in fixed:
         body += _unary_method(row, called) if row.arity == 1 else _binary_methods(row, called)
     for row in others:
@@ -88,7 +92,15 @@ def generated_source() -> str:
     body += [line for row in fixed for line in _rules(row)]
     body += [f"{_constant(row)} = Rule({_row(row)}, None, {_general_pull(row)})" for row in others]
     names = sorted(f"_{name} = {_row(ops.TABLE[name])}.native or {_row(ops.TABLE[name])}" for name in called)
-    return HEADER + "\n".join([*names, *body]) + "\n\nRULES = {" + _rule_table(fixed, others) + "}\n" + SWEEP + BINDING
+    return (
+        HEADER
+        + "\n".join([*names, *body])
+        + "\n\nRULES = {"
+        + _rule_table(fixed, others)
+        + "}\n"
+        + SWEEP
+        + BINDING
+    )
 
 
 def _row(row: Op) -> str:
@@ -115,7 +127,9 @@ def _caller(called: set[str]):  # type: ignore[no-untyped-def]
 def _value_lines(row: Op, called: set[str], indent: str) -> list[str]:
     """Source that sets node._data from a (and b, and the immediates)."""
     operands = _operands(row)
-    expression = Symbol(op=row, arguments=tuple(map(Symbol, operands)), immediates=tuple(map(Symbol, row.immediates)))
+    expression = Symbol(
+        op=row, arguments=tuple(map(Symbol, operands)), immediates=tuple(map(Symbol, row.immediates))
+    )
     if not row.intrinsic and "python" in row.natives:
         shared, value = [], f"{_caller(called)(row.name)}({', '.join([*operands, *row.immediates])})"
     else:
@@ -141,8 +155,14 @@ def _unary_method(row: Op, called: set[str]) -> list[str]:
     else:
         name = SPECIAL.get(row.name, row.name)
         settings = "".join(f", {k}: float = {_literal(v)}" for k, v in row.immediates.items())
-    lines = [f"\n    def {name}(self{settings}) -> Value:", f'        """{row.summary[0].upper()}{row.summary[1:]}."""']
-    lines += [f"        if {k}.__class__ is not float: {k} = ops.row._as_immediate({row.name!r}, {k!r}, {k})" for k in row.immediates]
+    lines = [
+        f"\n    def {name}(self{settings}) -> Value:",
+        f'        """{row.summary[0].upper()}{row.summary[1:]}."""',
+    ]
+    lines += [
+        f"        if {k}.__class__ is not float: {k} = ops.row._as_immediate({row.name!r}, {k!r}, {k})"
+        for k in row.immediates
+    ]
     lines += ["        a = self._data", "        node = new(Value)", *_value_lines(row, called, "        ")]
     lines += [
         "        node.grad = UNREACHED",
@@ -165,7 +185,9 @@ def _binary_methods(row: Op, called: set[str]) -> list[str]:
     annotation = "Value | float"
     lines = [
         f"\n    def {name}(self, other: {annotation}) -> Value:",
-        f'        """{row.summary[0].upper()}{row.summary[1:]}."""' if not reflected else f'        """{row.summary}."""',
+        f'        """{row.summary[0].upper()}{row.summary[1:]}."""'
+        if not reflected
+        else f'        """{row.summary}."""',
         "        kind = other.__class__",
         "        if kind is Value:",
         *_binary_node(row, called, "self._data", "other._data", _constant(row), "self", "other"),
@@ -212,7 +234,9 @@ def _recorded_method(row: Op) -> list[str]:
     if not row.condition:
         return []
     operands = ["self"] if row.arity == 1 else ["self", "other"]
-    name = {"&": "__and__", "|": "__or__"}.get(row.infix, "__invert__" if row is ops.logical_not else row.name)
+    name = {"&": "__and__", "|": "__or__"}.get(
+        row.infix, "__invert__" if row is ops.logical_not else row.name
+    )
     signature = "self" if row.arity == 1 else "self, other: Value | float"
     return [
         f"\n    def {name}({signature}) -> Value:",
@@ -239,12 +263,19 @@ def _pulls(row: Op, called: set[str]) -> list[str]:
         shared, written = python_lines(chosen, _caller(called))
         text = " ".join([*shared, *written])
         lines += [f"\n\ndef pull_{row.name}{suffix}(node: Value) -> None:", "    upstream = node.grad"]
-        lines += [f"    {name} = node.{field}" for name, field in (("a", "_x"), ("b", "_y"), ("y", "_data")) if _uses(text, name)]
+        lines += [
+            f"    {name} = node.{field}"
+            for name, field in (("a", "_x"), ("b", "_y"), ("y", "_data"))
+            if _uses(text, name)
+        ]
         if any(_uses(text, name) for name in row.immediates):
             lines.append(f"    {', '.join(row.immediates)}, = node._y")
         lines += [f"    {line}" for line in shared]
         fields = ["_a", "_b"] if all(wanted) else ["_a"]
-        lines += [f"    node.{field}.grad {_contribution(local)}" for field, local in zip(fields, written, strict=False)]
+        lines += [
+            f"    node.{field}.grad {_contribution(local)}"
+            for field, local in zip(fields, written, strict=False)
+        ]
     return lines
 
 
@@ -267,8 +298,15 @@ def _variants(row: Op) -> list[tuple[str, tuple[bool, ...]]]:
 
 
 def _rules(row: Op) -> list[str]:
-    names = {"": _constant(row), "_number": f"{_constant(row)}_NUMBER", "_of_number": f"NUMBER_{_constant(row)}"}
-    return [f"{names[suffix]} = Rule({_row(row)}, {wanted}, pull_{row.name}{suffix})" for suffix, wanted in _variants(row)]
+    names = {
+        "": _constant(row),
+        "_number": f"{_constant(row)}_NUMBER",
+        "_of_number": f"NUMBER_{_constant(row)}",
+    }
+    return [
+        f"{names[suffix]} = Rule({_row(row)}, {wanted}, pull_{row.name}{suffix})"
+        for suffix, wanted in _variants(row)
+    ]
 
 
 def _general_pull(row: Op) -> str:
@@ -279,8 +317,15 @@ def _general_pull(row: Op) -> str:
 def _rule_table(fixed: list[Op], others: list[Op]) -> str:
     rules = []
     for row in fixed:
-        names = [_constant(row)] if row.arity == 1 else [_constant(row), f"{_constant(row)}_NUMBER", f"NUMBER_{_constant(row)}"]
-        rules += [f"({row.name!r}, {wanted}): {name}" for name, (_, wanted) in zip(names, _variants(row), strict=True)]
+        names = (
+            [_constant(row)]
+            if row.arity == 1
+            else [_constant(row), f"{_constant(row)}_NUMBER", f"NUMBER_{_constant(row)}"]
+        )
+        rules += [
+            f"({row.name!r}, {wanted}): {name}"
+            for name, (_, wanted) in zip(names, _variants(row), strict=True)
+        ]
     rules += [f"({row.name!r}, None): {_constant(row)}" for row in others]
     return "\n    " + ",\n    ".join(rules) + ",\n"
 

@@ -22,7 +22,13 @@ __all__ = ["adjoints", "differentiable_locals", "handmade_contributions", "numbe
 Locals = Callable[["Value"], Sequence[Any]]
 
 
-def adjoints(order: Sequence[Value], root: Value, seed: Any, locals_of: Locals, arrived: Callable[[Value, Any], Any] | None = None) -> dict[Value, Any]:
+def adjoints(
+    order: Sequence[Value],
+    root: Value,
+    seed: Any,
+    locals_of: Locals,
+    arrived: Callable[[Value, Any], Any] | None = None,
+) -> dict[Value, Any]:
     """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an adjoint."""
     adjoint: dict[Value, Any] = {root: seed}
     for node in order:
@@ -60,7 +66,9 @@ def tangents(order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Loca
 def number_locals(node: Value) -> tuple[float, ...]:
     """The local gradients as numbers. Raises `GraphError` for a hand-made op, which does not tell them."""
     if "_handmade" in node.__dict__:
-        raise GraphError(f"{describe(node)} is a hand-made op: its local gradients are unknown; backward() can be used")
+        raise GraphError(
+            f"{describe(node)} is a hand-made op: its local gradients are unknown; backward() can be used"
+        )
     return node.local_gradients()
 
 
@@ -81,7 +89,9 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
                 "compute the result again before asking for create_graph"
             )
     if "_pinned" in node.__dict__:
-        raise GraphError(f"the data of {describe(node)} was replaced: compute it again before asking for create_graph")
+        raise GraphError(
+            f"the data of {describe(node)} was replaced: compute it again before asking for create_graph"
+        )
     operands = tuple(p if t else v for p, t, v in zip(parents, node.tracked, values, strict=True))
     packed: tuple[Any, ...] = (operands,) if op.arity is None else operands
     return op.partials(*packed, *node.immediates, node)

@@ -35,7 +35,9 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict
     if function is None or method != "__call__" or settings:
         asked = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
         extra = f" with {', '.join(settings)}=" if settings else ""
-        raise GraphError(f"numpy.{asked}{extra} is not differentiable here. Supported: {', '.join(sorted(SUPPORTED))}")
+        raise GraphError(
+            f"numpy.{asked}{extra} is not differentiable here. Supported: {', '.join(sorted(SUPPORTED))}"
+        )
     if all(getattr(value, "ndim", 0) == 0 for value in inputs):
         return function(*(value.item() if hasattr(value, "dtype") else value for value in inputs))
     cells = [value if hasattr(value, "ndim") else _cell(numpy, value) for value in inputs]

@@ -59,7 +59,9 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = "") -> None:
         if isinstance(data, Value):
-            raise ValueTypeError(f"{describe(data)} is a Value already: for a new leaf of the same number use .detach()")
+            raise ValueTypeError(
+                f"{describe(data)} is a Value already: for a new leaf of the same number use .detach()"
+            )
         self._data = data if data.__class__ is float else as_number(data)
         self.grad: Any = UNREACHED
         self._rule = LEAF
@@ -128,7 +130,9 @@ class Value(_methods.Methods, Inspection, Protocols):
         if op is None:
             return tuple
         pinned = self.__dict__.get("_pinned")
-        return (lambda: pinned) if pinned is not None else (lambda: op.local_gradients(operands, immediates, y))
+        return (
+            (lambda: pinned) if pinned is not None else (lambda: op.local_gradients(operands, immediates, y))
+        )
 
     # --- what a node knows ------------------------------------------------------------------------------------------
 
@@ -141,7 +145,9 @@ class Value(_methods.Methods, Inspection, Protocols):
     def data(self, number: Any) -> None:
         number = as_number(number)
         if self._a is not None and "_pinned" not in self.__dict__ and "_handmade" not in self.__dict__:
-            self.__dict__["_pinned"] = self.local_gradients()  # slopes may be written in terms of the number replaced
+            self.__dict__["_pinned"] = (
+                self.local_gradients()
+            )  # slopes may be written in terms of the number replaced
             self._rule = Rule(self._rule.op, self.tracked, _pull_pinned)
         self._data = number
 
@@ -215,7 +221,10 @@ class Value(_methods.Methods, Inspection, Protocols):
             self.__dict__["_handmade"] = function
             return
         if "_handmade" not in self.__dict__:
-            parents, name = tuple(p for p, t in zip(self.parents, self.tracked, strict=True) if t), self.op_text
+            parents, name = (
+                tuple(p for p, t in zip(self.parents, self.tracked, strict=True) if t),
+                self.op_text,
+            )
             self._set_parents(parents, name)
         self.__dict__["_handmade"] = function
 
@@ -241,7 +250,9 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     return annotate(node) if switches.count else node
 
 
-def _store_fixed(node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]) -> None:
+def _store_fixed(
+    node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]
+) -> None:
     tracked = tuple(parent is not None for parent in parents)
     node._rule = _methods.RULES[op.name, tracked]
     node._a, node._b = [p for p in parents if p is not None][0], [p for p in parents if p is not None][-1]
@@ -262,7 +273,9 @@ def annotate(node: Value) -> Value:
     if mode.source:
         node.__dict__["_source"] = source_line()
     if mode.anomaly and node._a is not None and node._data - node._data != 0.0:
-        raise AnomalyError(f"{_operation(node)} gave {node._data}{_place(node)}; its domain is {_domain(node)}")
+        raise AnomalyError(
+            f"{_operation(node)} gave {node._data}{_place(node)}; its domain is {_domain(node)}"
+        )
     return node
 
 
@@ -374,7 +387,9 @@ def _start_pass(root: Value) -> tuple[list[Value], list[Value], list[Any]]:
     return order, leaves, kept
 
 
-def _next_inner(parents: Iterable[Value | None], zero: float, leaves: list[Value], kept: list[Any]) -> Value | None:
+def _next_inner(
+    parents: Iterable[Value | None], zero: float, leaves: list[Value], kept: list[Any]
+) -> Value | None:
     """The next parent that is an inner node not seen before; leaves on the way are put down."""
     for parent in parents:
         if parent is not None and parent.grad is not zero:
@@ -424,20 +439,25 @@ def _sweep_with_care(order: Sequence[Value], leaves: Sequence[Value]) -> None:
 
 
 def _operation(node: Value) -> str:
-    operands = (f'{p.label} = {v:.6g}' if p.label else f"{v:.6g}" for p, v in zip(node.parents, node.operand_values, strict=True))
+    operands = (
+        f"{p.label} = {v:.6g}" if p.label else f"{v:.6g}"
+        for p, v in zip(node.parents, node.operand_values, strict=True)
+    )
     return f"{node.op.name}({', '.join(operands)})"
 
 
 def _place(node: Value) -> str:
-    details = [f'node "{node.label}"' if node.label else "", node.scope, f"made at {node.source}" if node.source else ""]
+    details = [
+        f'node "{node.label}"' if node.label else "",
+        node.scope,
+        f"made at {node.source}" if node.source else "",
+    ]
     told = ", ".join(detail for detail in details if detail)
     return f" ({told})" if told else ""
 
 
 def _domain(node: Value) -> str:
     return getattr(node.op, "domain", "finite numbers")
-
-
 
 
 def _write_adjoints(root: Value, gradient: float) -> None:
@@ -467,7 +487,9 @@ def _sum(leaf: Value, before: Any) -> Any:
     try:
         return before + leaf.grad if before is not None else leaf.grad
     except TypeError:
-        raise ValueTypeError(f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()") from None
+        raise ValueTypeError(
+            f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()"
+        ) from None
 
 
 def _pull_pinned(node: Value) -> None:
@@ -478,7 +500,9 @@ def _pull_pinned(node: Value) -> None:
 
 
 def _pull_handmade(node: Value) -> None:
-    if node.grad != node.grad:  # what its maker does with NaN is unknown: let the careful sweep find where it began
+    if (
+        node.grad != node.grad
+    ):  # what its maker does with NaN is unknown: let the careful sweep find where it began
         raise ArithmeticError
     node.__dict__["_handmade"]()
 

@@ -25,7 +25,9 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     data = content.encode("utf-8") if isinstance(content, str) else content
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".tmp")
+        descriptor, temporary = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".tmp"
+        )
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
         _share_like_a_new_file(temporary)
@@ -33,8 +35,10 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise FileError(f"cannot write {str(target)!r}: {error.strerror or error}. "
-                        "Choose a folder that exists and that you may write to.") from error
+        raise FileError(
+            f"cannot write {str(target)!r}: {error.strerror or error}. "
+            "Choose a folder that exists and that you may write to."
+        ) from error
     return target
 
 

@@ -54,7 +54,11 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Calla
     def transformed(*args: Any) -> tuple[Any, Any]:
         call = _Call(f, args, argnums)
         output = call.scalar()
-        found = gradients(output, call.inputs, create_graph=call.nested) if isinstance(output, Value) else call.zeros()
+        found = (
+            gradients(output, call.inputs, create_graph=call.nested)
+            if isinstance(output, Value)
+            else call.zeros()
+        )
         return call.plain(output), call.shaped(found)
 
     return transformed
@@ -118,7 +122,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]
     }
     found = tangents(order, seeds, differentiable_locals if call.nested else number_locals)
     pushed = [found.get(output, 0.0) if isinstance(output, Value) else 0.0 for output in outputs]
-    return rebuild([call.plain(output) for output in outputs]), rebuild([call.plain(number) for number in pushed])
+    return rebuild([call.plain(output) for output in outputs]), rebuild(
+        [call.plain(number) for number in pushed]
+    )
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> Any:
@@ -148,7 +154,9 @@ class Compared(NamedTuple):
     agrees: bool
 
 
-def gradcheck(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, atol: float = 1e-9, order: int = 1) -> list[Compared]:
+def gradcheck(
+    f: Callable[..., Any], *args: Any, rtol: float = 1e-6, atol: float = 1e-9, order: int = 1
+) -> list[Compared]:
     """Compare the gradient of `f` at `args` with finite differences, in reverse and in forward mode.
 
     Differences are central with five points, `(f(x-2h) - 8f(x-h) + 8f(x+h) - f(x+2h)) / 12h` (Abramowitz and Stegun,
@@ -163,7 +171,10 @@ def gradcheck(f: Callable[..., Any], *args: Any, rtol: float = 1e-6, atol: float
         numbers, rebuild = flatten(tuple(args))
         for index, name in enumerate(_names(args)):
             first = lambda *xs, k=index: flatten(grad(f, tuple(range(len(xs))))(*xs))[0][k]  # noqa: E731
-            rows += [row._replace(name=f"{name}, {row.name}") for row in _compared(first, rebuild(numbers), rtol, atol)]
+            rows += [
+                row._replace(name=f"{name}, {row.name}")
+                for row in _compared(first, rebuild(numbers), rtol, atol)
+            ]
     if not all(row.agrees for row in rows):
         table = "\n".join(
             f"  {row.name:<12} reverse {row.reverse:<24.16g} forward {row.forward:<24.16g} numeric {row.numeric:.16g}"
@@ -190,8 +201,12 @@ def _compared(f: Callable[..., Any], args: tuple[Any, ...], rtol: float, atol: f
     return rows
 
 
-def _difference(f: Callable[..., Any], numbers: list[float], rebuild: Callable[[list[Any]], Any], index: int) -> float:
-    step = sys.float_info.epsilon ** (1 / 5) * max(1.0, abs(numbers[index]))  # balances truncation and rounding
+def _difference(
+    f: Callable[..., Any], numbers: list[float], rebuild: Callable[[list[Any]], Any], index: int
+) -> float:
+    step = sys.float_info.epsilon ** (1 / 5) * max(
+        1.0, abs(numbers[index])
+    )  # balances truncation and rounding
 
     def at(times: int) -> float:
         moved = numbers.copy()
@@ -208,14 +223,22 @@ def _names(args: tuple[Any, ...]) -> list[str]:
 class _Call:
     """One call of a user's function on Values of our own in the place of the numbers asked about."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: ArgumentNumbers, others: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        argnums: ArgumentNumbers,
+        others: Sequence[Any] = (),
+    ) -> None:
         self.single = isinstance(argnums, int)
         self.numbers = _checked(argnums, len(args))
         chosen, self.rebuild = flatten(tuple(args[number] for number in self.numbers))
         everything = [*chosen, *others, *_values_in(args)]
         self.nested = _depth.get() > 0 or any(isinstance(number, Value) for number in everything)
         # an outer variable goes in through a node of its own, so that this transform differentiates by that node only
-        self.inputs = [ops.identity(number) if isinstance(number, Value) else Value(number) for number in chosen]
+        self.inputs = [
+            ops.identity(number) if isinstance(number, Value) else Value(number) for number in chosen
+        ]
         replaced = dict(zip(self.numbers, self.rebuild(list(self.inputs)), strict=True))
         with _one_deeper():
             self.result = f(*(replaced.get(number, argument) for number, argument in enumerate(args)))
@@ -223,7 +246,9 @@ class _Call:
     def scalar(self) -> Any:
         """The result, which must be one number."""
         if isinstance(self.result, (list, tuple, dict)) or getattr(self.result, "ndim", 0):
-            raise ValueTypeError(f"grad needs a function whose result is one number, got a {type(self.result).__name__}: use jacobian")
+            raise ValueTypeError(
+                f"grad needs a function whose result is one number, got a {type(self.result).__name__}: use jacobian"
+            )
         _number(self.result)
         return self.result
 

@@ -87,7 +87,9 @@ class Inspection:
         op = self._rule.op
         if op is None:
             return ""
-        settings = ", ".join(f"{value:g}" if value.__class__ is float else str(value) for value in self.immediates)
+        settings = ", ".join(
+            f"{value:g}" if value.__class__ is float else str(value) for value in self.immediates
+        )
         if op.infix:
             return op.infix + settings
         return f"{op.symbol}({settings})" if settings else op.symbol
@@ -185,7 +187,11 @@ def describe(node: Any) -> str:
     operands = ", ".join(f"{value:.6g}" for value in node.operand_values[:4])
     made = f"{node.op.name}({operands})" if node.op is not None else f"{node._data:.6g}"
     name = f'"{node.label}"' if node.label else f"the {'leaf' if node.op is None else 'node'} {made}"
-    details = [node.op.name if node.label and node.op is not None else "", node.scope, node.source and f"made at {node.source}"]
+    details = [
+        node.op.name if node.label and node.op is not None else "",
+        node.scope,
+        node.source and f"made at {node.source}",
+    ]
     told = ", ".join(detail for detail in details if detail)
     return f"{name} ({told})" if told else name
 
@@ -200,7 +206,9 @@ def constant_leaf(value_class: Any, number: float) -> Any:
 def copied(node: Any, memo: dict[int, Any]) -> Any:
     """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op."""
     if node.is_handmade:
-        raise GraphError(f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied")
+        raise GraphError(
+            f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied"
+        )
     copy = object.__new__(node.__class__)
     memo[id(node)] = copy
     for name in ("_data", "grad", "_rule", "_x", "_y", "_label", "_scope"):

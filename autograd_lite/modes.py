@@ -37,7 +37,9 @@ class Switches:
 
 switches = Switches()
 _current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())
-_lock = threading.Lock()  # += on an attribute is two steps; a lost count would leave a mode on or off for good
+_lock = (
+    threading.Lock()
+)  # += on an attribute is two steps; a lost count would leave a mode on or off for good
 current_mode = _current.get
 
 
@@ -57,7 +59,9 @@ class _Switch:
         with _lock:
             switches.count += 1
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with _lock:
             switches.count -= 1
         _current.reset(self._tokens.pop())

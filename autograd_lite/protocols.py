@@ -126,7 +126,9 @@ class Protocols:
         )
 
     def __copy__(self) -> NoReturn:
-        raise GraphError("a shallow copy would share its parents: use copy.deepcopy(value), or value.detach() for a leaf")
+        raise GraphError(
+            "a shallow copy would share its parents: use copy.deepcopy(value), or value.detach() for a leaf"
+        )
 
     # --- micrograd's names ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,18 @@ from typing import Any
 
 from .ops import Op
 
-__all__ = ["CONSTANT", "FROZEN", "LEAF", "MANY", "UNREACHED", "Rule", "chain", "is_fixed", "pull_each", "pull_units"]
+__all__ = [
+    "CONSTANT",
+    "FROZEN",
+    "LEAF",
+    "MANY",
+    "UNREACHED",
+    "Rule",
+    "chain",
+    "is_fixed",
+    "pull_each",
+    "pull_units",
+]
 
 # The gradient of a node that no backward pass has reached. It reads as 0.0 and is told apart by identity; it must be
 # an object of its own, which the literal 0.0 of a module is not.

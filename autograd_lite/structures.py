@@ -44,9 +44,15 @@ def same_shape(one: Any, other: Any) -> bool:
     if _is_array(one) or _is_array(other):
         return getattr(one, "shape", None) == getattr(other, "shape", ())
     if isinstance(one, dict):
-        return isinstance(other, dict) and list(one) == list(other) and all(same_shape(one[key], other[key]) for key in one)
+        return (
+            isinstance(other, dict)
+            and list(one) == list(other)
+            and all(same_shape(one[key], other[key]) for key in one)
+        )
     if isinstance(one, (list, tuple)):
-        return isinstance(other, (list, tuple)) and len(one) == len(other) and all(map(same_shape, one, other))
+        return (
+            isinstance(other, (list, tuple)) and len(one) == len(other) and all(map(same_shape, one, other))
+        )
     return not isinstance(other, (list, tuple, dict))
 
 
@@ -62,7 +68,9 @@ def _collect(structure: Any, numbers: list[Any]) -> Rebuild:
         items = [_collect(value, numbers) for value in structure]
         return lambda others: _sequence(structure, [item(others) for item in items])
     if isinstance(structure, (str, bytes, set)) or structure is None:
-        raise ValueTypeError(f"an argument must be made of numbers, lists, tuples, dicts and arrays; got {structure!r:.60}")
+        raise ValueTypeError(
+            f"an argument must be made of numbers, lists, tuples, dicts and arrays; got {structure!r:.60}"
+        )
     numbers.append(structure)
     return next
 

@@ -21,7 +21,15 @@ from typing import Any
 from . import ops
 from .ops import Op
 
-__all__ = ["Symbol", "formula", "latex", "partial_formulas", "partial_latex", "partial_symbols", "python_lines"]
+__all__ = [
+    "Symbol",
+    "formula",
+    "latex",
+    "partial_formulas",
+    "partial_latex",
+    "partial_symbols",
+    "python_lines",
+]
 
 
 class Symbol:
@@ -37,7 +45,9 @@ class Symbol:
         self.arguments = arguments
         self.immediates = immediates
         # equal expressions have equal keys, which is how a printer finds what it can share
-        self.key: Any = (op.name, *(a.key for a in arguments), *map(_key_of, immediates)) if op else _key_of(leaf)
+        self.key: Any = (
+            (op.name, *(a.key for a in arguments), *map(_key_of, immediates)) if op else _key_of(leaf)
+        )
 
     @staticmethod
     def _apply(op: Op, arguments: tuple[Any, ...], immediates: tuple[Any, ...]) -> Symbol:
@@ -103,7 +113,9 @@ class Symbol:
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
-        raise TypeError("a symbol has no truth value: a rule of the op table chooses with where(), never with if")
+        raise TypeError(
+            "a symbol has no truth value: a rule of the op table chooses with where(), never with if"
+        )
 
     def __repr__(self) -> str:
         return f"Symbol({text(self)})"
@@ -118,7 +130,9 @@ def formula(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any
     return text(_value(op, *_operands(op, names, immediates)))
 
 
-def partial_formulas(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None) -> tuple[str, ...]:
+def partial_formulas(
+    op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None
+) -> tuple[str, ...]:
     """The partial derivatives of a row as text, one per operand.
 
     >>> partial_formulas(ops.div)
@@ -136,7 +150,9 @@ def latex(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] 
     return _Latex().print(_value(op, *_operands(op, names, immediates)))
 
 
-def partial_latex(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None) -> tuple[str, ...]:
+def partial_latex(
+    op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None
+) -> tuple[str, ...]:
     r"""The partial derivatives of a row as LaTeX, one per operand.
 
     >>> partial_latex(ops.sqrt)
@@ -163,7 +179,9 @@ def text(symbol: Symbol) -> str:
     return _Text().print(symbol)
 
 
-def python_lines(results: Sequence[Symbol], call: Callable[[str], str], prefix: str = "t") -> tuple[list[str], list[str]]:
+def python_lines(
+    results: Sequence[Symbol], call: Callable[[str], str], prefix: str = "t"
+) -> tuple[list[str], list[str]]:
     """Python source for expressions: assignments of what is shared, and one expression for each result.
 
     `call` names the Python function of a row (`exp` -> `_exp`). Rows that Python lacks are expanded into their rule.
@@ -177,7 +195,9 @@ def python_lines(results: Sequence[Symbol], call: Callable[[str], str], prefix: 
     return printer.assignments, expressions
 
 
-def _operands(op: Op, names: Sequence[str] | None, immediates: Sequence[Any] | None) -> tuple[tuple[Symbol, ...], tuple[Any, ...]]:
+def _operands(
+    op: Op, names: Sequence[str] | None, immediates: Sequence[Any] | None
+) -> tuple[tuple[Symbol, ...], tuple[Any, ...]]:
     if names is None:
         names = {1: ("a",), 2: ("a", "b"), 3: ("c", "a", "b")}.get(op.arity or 0, ("a₁", "a₂"))
     settings = tuple(map(Symbol, op.immediates)) if immediates is None else tuple(immediates)
@@ -195,7 +215,11 @@ def _key_of(value: Any) -> Any:
 
 
 def _symbol(value: Any) -> Symbol:
-    return value if isinstance(value, Symbol) else Symbol(value if isinstance(value, (str, bool)) else float(value))
+    return (
+        value
+        if isinstance(value, Symbol)
+        else Symbol(value if isinstance(value, (str, bool)) else float(value))
+    )
 
 
 def _is(symbol: Symbol, number: float) -> bool:
@@ -210,7 +234,12 @@ def _simplified(op: Op, arguments: tuple[Symbol, ...], immediates: tuple[Any, ..
         return arguments[0]
     if op is ops.neg and arguments[0].op is ops.neg:
         return arguments[0].arguments[0]
-    if op.infix and not op.condition and all(isinstance(a.leaf, float) and not a.op for a in arguments) and not immediates:
+    if (
+        op.infix
+        and not op.condition
+        and all(isinstance(a.leaf, float) and not a.op for a in arguments)
+        and not immediates
+    ):
         return Symbol(float(op.number(*(float(a.leaf) for a in arguments))))
     return Symbol(op=op, arguments=arguments, immediates=immediates)
 
@@ -235,7 +264,22 @@ def _count(symbol: Symbol, counts: Counter[Any]) -> None:
             _count(argument, counts)
 
 
-_RANK = {"|": 1, "&": 2, ">": 3, ">=": 3, "<": 3, "<=": 3, "==": 3, "!=": 3, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5, "**": 7}
+_RANK = {
+    "|": 1,
+    "&": 2,
+    ">": 3,
+    ">=": 3,
+    "<": 3,
+    "<=": 3,
+    "==": 3,
+    "!=": 3,
+    "+": 4,
+    "-": 4,
+    "*": 5,
+    "/": 5,
+    "%": 5,
+    "**": 7,
+}
 _NEGATION = 6
 
 
@@ -272,7 +316,9 @@ class _Text:
             return self.choice(symbol)
         if op.infix and len(arguments) == 2:
             return self.binary(op.infix, *arguments)
-        return self.function(op, [self.print(a) for a in arguments] + [self.print(_symbol(i)) for i in symbol.immediates]), 9
+        return self.function(
+            op, [self.print(a) for a in arguments] + [self.print(_symbol(i)) for i in symbol.immediates]
+        ), 9
 
     def binary(self, infix: str, left: Symbol, right: Symbol) -> tuple[str, int]:
         rank = _RANK[infix]
@@ -303,7 +349,11 @@ class _Latex(_Text):
 
     def leaf(self, value: str | float, rank: int) -> str:
         written = super().leaf(value, rank)
-        return rf"\mathrm{{{written}}}" if isinstance(value, str) and len(value) > 1 and value.isalpha() else written
+        return (
+            rf"\mathrm{{{written}}}"
+            if isinstance(value, str) and len(value) > 1 and value.isalpha()
+            else written
+        )
 
     def number(self, value: float) -> str:
         return _NAMED.get(value, ("", f"{value:g}"))[1]
@@ -314,7 +364,16 @@ class _Latex(_Text):
         if infix == "**":
             return f"{{{self.print(left, 8)}}}^{{{self.print(right)}}}", 7
         rank = _RANK[infix]
-        sign = {"*": r"\cdot", ">=": r"\ge", "<=": r"\le", "==": "=", "!=": r"\ne", "%": r"\bmod", "&": r"\land", "|": r"\lor"}
+        sign = {
+            "*": r"\cdot",
+            ">=": r"\ge",
+            "<=": r"\le",
+            "==": "=",
+            "!=": r"\ne",
+            "%": r"\bmod",
+            "&": r"\land",
+            "|": r"\lor",
+        }
         second = self.print(right, rank, right=infix in ("-", "%"))
         if second.startswith(("-", "−")):
             second = self.grouped(second)
@@ -326,13 +385,18 @@ class _Latex(_Text):
     def choice(self, symbol: Symbol) -> tuple[str, int]:
         *condition, first, second = symbol.arguments
         test = self.print(condition[0] if condition else _symbol(symbol.immediates[0]))
-        return rf"\begin{{cases}}{self.print(first)} & {test}\\{self.print(second)} & \text{{else}}\end{{cases}}", 8
+        return (
+            rf"\begin{{cases}}{self.print(first)} & {test}\\{self.print(second)} & \text{{else}}\end{{cases}}",
+            8,
+        )
 
     def function(self, op: Op, arguments: list[str]) -> str:
         if op.latex and len(arguments) <= 2:
             filled = op.latex
             for letter, argument in zip("ab", arguments, strict=False):
-                filled = re.sub(rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z_])", lambda _, written=argument: written, filled)
+                filled = re.sub(
+                    rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z_])", lambda _, written=argument: written, filled
+                )
             return filled
         name = op.name.replace("_", r"\_")
         head = rf"\{name}" if name in _LATEX_FUNCTIONS else rf"\operatorname{{{name}}}"
@@ -368,7 +432,9 @@ class _Python(_Text):
         if op is ops.neg:
             return "-" + self.print(symbol.arguments[0], _NEGATION), _NEGATION
         if op is ops.pow or op is ops.power or op is ops.mod:  # ** would go complex, % would raise for b = 0
-            return self.function(op, [self.print(a) for a in (*symbol.arguments, *map(_symbol, symbol.immediates))]), 9
+            return self.function(
+                op, [self.print(a) for a in (*symbol.arguments, *map(_symbol, symbol.immediates))]
+            ), 9
         if op is ops.logical_and or op is ops.logical_or:
             word = "and" if op is ops.logical_and else "or"
             return f"{self.print(symbol.arguments[0], 4)} {word} {self.print(symbol.arguments[1], 4)}", 1

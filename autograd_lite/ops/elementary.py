@@ -123,7 +123,16 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 # --- arithmetic ---------------------------------------------------------------------------------------------------
 
 PAIRS = ((2.0, 3.0), (-1.5, 0.25), (1e-3, -7.0))
-PAIR_EDGES = ((0.0, 0.0), (INF, 1.0), (1.0, INF), (INF, INF), (NAN, 1.0), (1e308, 1e308), (0.0, INF), (-0.0, 5.0))
+PAIR_EDGES = (
+    (0.0, 0.0),
+    (INF, 1.0),
+    (1.0, INF),
+    (INF, INF),
+    (NAN, 1.0),
+    (1e308, 1e308),
+    (0.0, INF),
+    (-0.0, 5.0),
+)
 
 add = Op("add", "a + b", native=lambda a, b: a + b, arity=2, infix="+", natives={"numpy": "add"},
          partials=lambda a, b, y: (1.0, 1.0), points=PAIRS, edges=PAIR_EDGES)  # fmt: skip

@@ -86,7 +86,6 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.summary}>"
 
-
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """Apply the row to numbers, arrays, Values or symbols, whichever the operands are."""
         arguments, immediates = self.split(operands, named)
@@ -100,7 +99,9 @@ class Op:
             return self._on_arrays(arguments, immediates)
         return self.number(*map(as_number, arguments), immediates=immediates)
 
-    def split(self, operands: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def split(
+        self, operands: tuple[Any, ...], named: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """The operands and the immediates of a call, checked; an n-ary row takes one iterable or many operands."""
         if self.arity is None:
             operands = _spread(operands)
@@ -128,14 +129,18 @@ class Op:
             result = self.ieee(*packed, *immediates)
         return result if result.__class__ is float or result.__class__ is bool else float(result)
 
-    def local_gradients(self, operands: tuple[float, ...], immediates: tuple[Any, ...], y: float) -> tuple[float, ...]:
+    def local_gradients(
+        self, operands: tuple[float, ...], immediates: tuple[Any, ...], y: float
+    ) -> tuple[float, ...]:
         """The partial derivatives on plain floats, by IEEE 754."""
         packed: tuple[Any, ...] = (operands,) if self.arity is None else operands
         try:
             result = self.partials(*packed, *immediates, y)
         except RAISED_FOR_IEEE:
             safe: Any = [IeeeFloat(value) for value in operands]
-            result = self.partials(*([tuple(safe)] if self.arity is None else safe), *immediates, IeeeFloat(y))
+            result = self.partials(
+                *([tuple(safe)] if self.arity is None else safe), *immediates, IeeeFloat(y)
+            )
         return tuple(float(value) for value in result)
 
     def _forward_in_ieee(self, *arguments: Any) -> float:
@@ -212,11 +217,15 @@ def as_number(value: Any) -> float:
     if kind is float or kind is int or kind is bool:
         return _to_float(value)
     if isinstance(value, (str, bytes)):
-        raise ValueTypeError(f"a real number is needed, got the {kind.__name__} {value!r:.40}: convert it with float(...)")
+        raise ValueTypeError(
+            f"a real number is needed, got the {kind.__name__} {value!r:.40}: convert it with float(...)"
+        )
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         return as_number(value.item())
     if isinstance(value, complex):
-        raise ValueTypeError(f"a real number is needed, got the complex {value!r}: use its real or imaginary part")
+        raise ValueTypeError(
+            f"a real number is needed, got the complex {value!r}: use its real or imaginary part"
+        )
     if _is_real(value):
         return _to_float(value)
     if hasattr(value, "_data") and hasattr(value, "detach"):
@@ -238,7 +247,9 @@ def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ArgumentError(f"an integer of {len(str(abs(value)))} digits does not fit a float (limit 1.8e308)") from None
+        raise ArgumentError(
+            f"an integer of {len(str(abs(value)))} digits does not fit a float (limit 1.8e308)"
+        ) from None
 
 
 def _wrap_number(value: Any) -> Any:
@@ -251,13 +262,19 @@ def _as_immediate(op: str, name: str, value: Any) -> Any:
     if getattr(value, "is_immediate", False):
         return value
     if hasattr(value.__class__, "_apply"):
-        raise ValueTypeError(f"{op}: {name} is static and takes a plain number, not a Value; no gradient flows to it")
+        raise ValueTypeError(
+            f"{op}: {name} is static and takes a plain number, not a Value; no gradient flows to it"
+        )
     if value.__class__ is int:
         return float(value)
     return as_number(value)
 
 
 def _spread(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(operands) == 1 and not hasattr(operands[0].__class__, "_apply") and hasattr(operands[0], "__iter__"):
+    if (
+        len(operands) == 1
+        and not hasattr(operands[0].__class__, "_apply")
+        and hasattr(operands[0], "__iter__")
+    ):
         return tuple(operands[0])
     return operands

@@ -16,7 +16,6 @@ GAMMA_EDGES = ((1.0,), (2.0,), (0.0,), (-1.0,), (INF,), (NAN,))
 GAMMA_DOMAIN = "every real number but 0, -1, -2, …"
 
 
-
 def _whole(n: float) -> int:
     if n != int(n):
         raise ArgumentError(f"polygamma: the order n must be a whole number, got {n!r}")
