@@ -26,6 +26,7 @@ from autograd_lite import Value, nn
 NODES = 200_000
 CHAIN = 1_000_000
 TRAINING_STEPS = 200
+WARM_UP = 60  # steps until Python's own lists of spare tuples are full
 IMPORTS = 15
 
 
@@ -110,7 +111,7 @@ def training_growth() -> dict[str, float]:
     gc.collect()
     gc.disable()
     tracemalloc.start()
-    for _ in range(5):
+    for _ in range(WARM_UP):
         step()
     before, _ = tracemalloc.get_traced_memory()
     for _ in range(TRAINING_STEPS):

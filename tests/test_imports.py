@@ -23,7 +23,7 @@ LAYERS: list[list[set[str]]] = [
     [{"ops"}],
     [{"symbolic"}],
     [{"engine", "_methods", "_generate", "rules", "adjoints", "inspection", "modes", "protocols", "arrays"}],
-    [{"functional"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
+    [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
         {"stepping", "passes", "account", "terminal"},

@@ -123,9 +123,22 @@ def _shape(source: str) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     return Counter(labels.values()), Counter((labels[tail], labels[head]) for tail, head in edges)
 
 
-@pytest.mark.parametrize("drawing", ["simple", "neuron", "power"])
+def _drawn(drawing: str) -> tuple[tuple[Counter[str], Any], tuple[Counter[str], Any]]:
+    program = _text("trace_graph")
+    ours, theirs = _outcome(_with_our_imports(program))[1], _outcome(program)[1]
+    return _shape(ours["DRAWINGS"][drawing]), _shape(theirs["DRAWINGS"][drawing])
+
+
+@pytest.mark.parametrize("drawing", ["simple", "by hand", "power"])
 def test_drawings_have_the_same_shape(drawing: str) -> None:
-    ours = _shape(_outcome(_with_our_imports(_text("trace_graph")))[1]["DRAWINGS"][drawing])
-    theirs = _shape(_outcome(_text("trace_graph"))[1]["DRAWINGS"][drawing])
+    ours, theirs = _drawn(drawing)
     assert sum(theirs[1].values()) > 3
     assert ours == theirs
+
+
+def test_neuron_of_nn_is_drawn_with_one_sum_instead_of_a_chain() -> None:
+    (ours, _), (theirs, _) = _drawn("neuron")
+    assert ours - theirs == Counter({"Σ": 1})
+    left_out = theirs - ours
+    assert left_out.pop("+") == 2
+    assert list(left_out.values()) == [1], "one sum on the way"

@@ -47,13 +47,22 @@ y = n(inputs)
 y.backward()
 neuron = draw_dot(y, rankdir="TB")
 
+x1, x2 = Value(1.0), Value(-2.0)
+w1, w2, b = Value(0.5), Value(-0.25), Value(0.125)
+by_hand = draw_dot((x1 * w1 + x2 * w2 + b).relu())
+
 a = Value(3.0)
 power = draw_dot((a + a) ** 2)
 
-DRAWINGS = {"simple": simple.source, "neuron": neuron.source, "power": power.source}
+DRAWINGS = {
+    "simple": simple.source,
+    "neuron": neuron.source,
+    "by hand": by_hand.source,
+    "power": power.source,
+}
 RESULTS = {
     "x": [x.data, x.grad],
     "inputs": [[v.data, v.grad] for v in inputs],
     "weights": [[p.data, p.grad] for p in n.parameters()],
 }
-print(n, len(simple.body), len(neuron.body), len(power.body))
+print(n, len(simple.body), len(by_hand.body), len(power.body))
