@@ -235,10 +235,14 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     The methods of `Value` are this function written out for one row each, which is faster. An operand that is a plain
     number becomes a constant.
     """
-    if any(getattr(operand, "ndim", 0) for operand in operands):
-        return NotImplemented  # an array: NumPy goes through its elements
-    values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
-    parents = tuple(o if isinstance(o, Value) else None for o in operands)
+    try:
+        values: tuple[float, ...] = tuple([operand._data for operand in operands])
+        parents: tuple[Value | None, ...] = operands
+    except AttributeError:  # some operands are plain numbers
+        if any(getattr(operand, "ndim", 0) for operand in operands):
+            return NotImplemented  # an array: NumPy goes through its elements
+        values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
+        parents = tuple(o if isinstance(o, Value) else None for o in operands)
     node = object.__new__(Value)
     node._data = float(op.number(*values, immediates=immediates))
     node.grad = UNREACHED
@@ -255,7 +259,8 @@ def _store_fixed(
 ) -> None:
     tracked = tuple(parent is not None for parent in parents)
     node._rule = _methods.RULES[op.name, tracked]
-    node._a, node._b = [p for p in parents if p is not None][0], [p for p in parents if p is not None][-1]
+    real = [parent for parent in parents if parent is not None]
+    node._a, node._b = real[0], real[-1]
     node._x = values[0]
     if len(values) == 2:
         node._y = values[1]

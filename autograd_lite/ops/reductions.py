@@ -6,6 +6,7 @@ Here `a` is the tuple of operands, and the partials are a tuple as long as it.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
@@ -20,10 +21,7 @@ LIST_EDGES = ((0.0, 0.0), (NAN, 1.0), (INF, 1.0), (1.0, 1.0, 1.0), (-INF, 2.0))
 
 def _left_fold(a: Sequence[Any]) -> Any:
     """From left to right: the builtin sum compensates rounding from Python 3.12 on and would differ by version."""
-    total = a[0]
-    for value in a[1:]:
-        total = total + value
-    return total
+    return reduce(operator.add, a)
 
 
 def _halves(a: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -79,7 +77,7 @@ sum = Op("sum", "a₁ + … + aₙ, from left to right", native=_left_fold, arit
 mean = Op("mean", "(a₁ + … + aₙ) / n", native=lambda a: _left_fold(a) / len(a), arity=None,
           latex=r"\frac{1}{n}\sum_i a_i", partials=lambda a, y: (1.0 / len(a),) * len(a),
           points=LISTS, edges=LIST_EDGES)  # fmt: skip
-prod = Op("prod", "a₁ · … · aₙ", native=lambda a: reduce(lambda left, right: left * right, a), arity=None, symbol="Π",
+prod = Op("prod", "a₁ · … · aₙ", native=lambda a: reduce(operator.mul, a), arity=None, symbol="Π",
           latex=r"\prod_i a_i", partials=lambda a, y: _others(a),
           points=LISTS, edges=(*LIST_EDGES, (0.0, 2.0, 3.0), (0.0, 2.0, 0.0)))  # fmt: skip
 dot_row = Op("dot", "a₁b₁ + … + aₙbₙ", arity=None, symbol="·", latex=r"\sum_i a_i b_i",
