@@ -14,7 +14,6 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 class Block(NamedTuple):
@@ -23,39 +22,47 @@ class Block(NamedTuple):
     line: int
 
 
-def _blocks() -> list[Block]:
-    fences = re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", README, re.MULTILINE | re.DOTALL)
-    return [Block(f[1], f[2], README[: f.start(2)].count("\n") + 1) for f in fences]
+@pytest.fixture(scope="module")
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-BLOCKS = _blocks()
-SHELL = [block.text for block in BLOCKS if block.language in ("bash", "sh", "console", "shell")]
+@pytest.fixture(scope="module")
+def blocks(readme: str) -> list[Block]:
+    fences = re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", readme, re.MULTILINE | re.DOTALL)
+    return [Block(f[1], f[2], readme[: f.start(2)].count("\n") + 1) for f in fences]
 
 
-def test_the_first_command_sets_up_and_runs_the_demo() -> None:
-    assert "pip install" in SHELL[0]
-    assert "autograd-lite demo" in SHELL[0]
+@pytest.fixture(scope="module")
+def commands(blocks: list[Block]) -> list[str]:
+    """The two commands a newcomer copies: the demonstration, and the tests."""
+    return [block.text for block in blocks if block.language in ("bash", "sh", "console", "shell")][:2]
 
 
-def test_the_second_command_sets_up_and_runs_the_tests() -> None:
-    assert "pip install" in SHELL[1]
-    assert "test" in SHELL[1]
-    assert "pytest" in SHELL[1]
+def test_the_first_command_sets_up_and_runs_the_demo(commands: list[str]) -> None:
+    assert "pip install" in commands[0]
+    assert "autograd-lite demo" in commands[0]
 
 
-@pytest.mark.parametrize("command", SHELL[:2], ids=["demo", "tests"])
-def test_command_stands_on_its_own(command: str) -> None:
-    assert "-m venv" in command, "makes an environment of its own"
-    assert not re.search(r"\bdot\b|apt-get|brew|sudo", command), "needs nothing but Python and pip"
+def test_the_second_command_sets_up_and_runs_the_tests(commands: list[str]) -> None:
+    assert "pip install" in commands[1]
+    assert "[test]" in commands[1]
+    assert "pytest" in commands[1]
+
+
+def test_each_command_stands_on_its_own(commands: list[str]) -> None:
+    for command in commands:
+        assert "-m venv" in command, "makes an environment of its own"
+        assert not re.search(r"\bdot\b|apt-get|brew|sudo", command), "needs nothing but Python and pip"
 
 
 def test_python_blocks_print_what_the_readme_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blocks: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # blocks that save files save them here
     space: dict[str, object] = {"__name__": "readme"}
     ran = 0
-    for block, after in zip(BLOCKS, [*BLOCKS[1:], Block("", "", 0)], strict=True):
+    for block, after in zip(blocks, [*blocks[1:], Block("", "", 0)], strict=True):
         if block.language != "python":
             continue
         # Padded with empty lines, so that a traceback names the README's own line.
@@ -70,7 +77,7 @@ def test_python_blocks_print_what_the_readme_says(
     assert ran
 
 
-def test_links_to_files_lead_somewhere() -> None:
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", README)
-    links += re.findall(r'(?:src|srcset|href)="(?!https?:|#|mailto:)([^"#\s]+)"', README)
+def test_links_to_files_lead_somewhere(readme: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", readme)
+    links += re.findall(r'(?:src|srcset|href)="(?!https?:|#|mailto:)([^"#\s]+)"', readme)
     assert [link for link in links if not (ROOT / link).exists()] == []
