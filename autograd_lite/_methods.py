@@ -1121,7 +1121,7 @@ class Methods:
         node = new(Value)
         try:
             t0 = _exp(-_abs(a))
-            node._data = (0.0 if a == _NEGATIVE_inf else a) * (1.0 if a >= 0.0 else t0) / (1.0 + t0)
+            node._data = (0.0 if a == _NEGATIVE_inf else a) * ((1.0 if a >= 0.0 else t0) / (1.0 + t0))
         except RAISED_FOR_IEEE:
             node._data = ops.TABLE['silu'].number(a)
         node.grad = UNREACHED
@@ -1419,7 +1419,7 @@ def pull_sqrt(node: Value) -> None:
 def pull_cbrt(node: Value) -> None:
     upstream = node.grad
     y = node._data
-    node._a.grad += upstream * (1.0 / (3.0 * y * y))
+    node._a.grad += upstream * (1.0 / (3.0 * (y * y)))
 
 
 def pull_sin(node: Value) -> None:
@@ -1693,7 +1693,7 @@ def pull_sigmoid(node: Value) -> None:
     y = node._data
     t0 = -a
     t1 = _exp(-_abs(t0))
-    node._a.grad += upstream * (y * (1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
+    node._a.grad += upstream * (y * ((1.0 if t0 >= 0.0 else t1) / (1.0 + t1)))
 
 
 def pull_softplus(node: Value) -> None:
@@ -1745,8 +1745,8 @@ def pull_gelu(node: Value) -> None:
     t0 = _abs(a)
     t1 = 40.0 if t0 > 40.0 else t0
     t2 = _floor(t1 * 1048576.0) * 9.5367431640625e-07
-    t3 = _exp(-0.5 * t2 * t2)
-    node._a.grad += upstream * (0.5 * _erfc(-0.7071067811865476 * a) + (a if t0 < 40.0 else 0.0) * 0.3989422804014327 * (t3 + t3 * _expm1(0.5 * (t2 - t1) * (t2 + t1))))
+    t3 = _exp(-0.5 * (t2 * t2))
+    node._a.grad += upstream * (0.5 * _erfc(-0.7071067811865476 * a) + (a if t0 < 40.0 else 0.0) * 0.3989422804014327 * (t3 + t3 * _expm1(0.5 * ((t2 - t1) * (t2 + t1)))))
 
 
 def pull_silu(node: Value) -> None:
@@ -1756,7 +1756,7 @@ def pull_silu(node: Value) -> None:
     t1 = _exp(-t0)
     t2 = -a
     t3 = _exp(-_abs(t2))
-    node._a.grad += upstream * ((1.0 if a >= 0.0 else t1) / (1.0 + t1) * (1.0 + (0.0 if t0 == _inf else a) * (1.0 if t2 >= 0.0 else t3) / (1.0 + t3)))
+    node._a.grad += upstream * ((1.0 if a >= 0.0 else t1) / (1.0 + t1) * (1.0 + (0.0 if t0 == _inf else a) * ((1.0 if t2 >= 0.0 else t3) / (1.0 + t3))))
 
 
 def pull_mish(node: Value) -> None:
@@ -1767,7 +1767,7 @@ def pull_mish(node: Value) -> None:
     t2 = (0.0 if a <= 0.0 else a) + _log1p(t1)
     t3 = _exp(-2.0 * _abs(t2))
     t4 = 1.0 + t3
-    node._a.grad += upstream * (_tanh(t2) + (0.0 if t0 == _inf else a) * 4.0 * t3 / (t4 * t4) * (1.0 if a >= 0.0 else t1) / (1.0 + t1))
+    node._a.grad += upstream * (_tanh(t2) + (0.0 if t0 == _inf else a) * (4.0 * t3 / (t4 * t4)) * ((1.0 if a >= 0.0 else t1) / (1.0 + t1)))
 
 
 def pull_hardtanh(node: Value) -> None:

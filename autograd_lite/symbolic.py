@@ -286,6 +286,9 @@ _NEGATION = 6
 class _Text:
     """Prints infix notation with as few parentheses as the precedences allow."""
 
+    kept_apart: tuple[str, ...] = ("-", "/", "%")
+    """Where the right operand is grouped if it is of the same precedence: a - (b - c)."""
+
     def print(self, symbol: Symbol, rank: int = 0, right: bool = False) -> str:
         if symbol.op is None:
             return self.leaf(symbol.leaf, rank)
@@ -324,7 +327,7 @@ class _Text:
         rank = _RANK[infix]
         space = "" if infix == "**" else " "
         first = self.print(left, rank, right=infix == "**")
-        second = self.print(right, rank, right=infix in ("-", "/", "%"))
+        second = self.print(right, rank, right=infix in self.kept_apart)
         if second.startswith(("-", "−")):
             second = self.grouped(second)
         return f"{first}{space}{infix}{space}{second}", rank
@@ -405,6 +408,8 @@ class _Latex(_Text):
 
 class _Python(_Text):
     """Prints Python source; shared sub-expressions become assignments."""
+
+    kept_apart = ("-", "/", "%", "+", "*")  # a * (b / c) and a * b / c round differently
 
     def __init__(self, call: Callable[[str], str], shared: set[Any], prefix: str) -> None:
         self.call = call
