@@ -26,9 +26,9 @@ LAYERS: list[list[set[str]]] = [
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
-        {"stepping", "passes", "account", "terminal"},
+        {"stepping", "passes", "account", "terminal", "keyboard"},
         {"nn"},
-        {"expressions", "pointing"},
+        {"expressions", "vocabulary", "pointing"},
     ],
     [{""}],
     [{"cli", "demo", "checking", "reference"}],
