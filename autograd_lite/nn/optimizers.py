@@ -88,8 +88,11 @@ class Optimizer:
         if settings.keys() != {"lr", *self.settings}:
             raise ArgumentError(f"this state has the settings {sorted(settings)}, expected "
                                 f"{sorted(['lr', *self.settings])}")
-        memory = [(int(steps), tuple(float(number) for number in numbers))
-                  for steps, *numbers in zip(*columns, strict=True)]
+        try:
+            rows = zip(*columns, strict=True)
+            memory = [(int(steps), tuple(map(float, numbers))) for steps, *numbers in rows]
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"this state holds something else than numbers: {error}") from error
         self.lr = settings.pop("lr")
         self.settings, self._memory = settings, memory
 

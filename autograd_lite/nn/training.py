@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ..engine import Value
 from ..errors import ArgumentError, AutogradError
+from .initialisation import generator
 from .inputs import shown
 from .losses import Loss, flat_output, loss_named
 from .modules import without_scopes
@@ -127,7 +128,7 @@ def fit(
         loss=loss_named(loss),
         optimizer=_as_optimizer(optimizer, lr, model),
         batch_size=_as_batch_size(batch_size, len(samples)),
-        shuffle=random.shuffle if seed is None else random.Random(seed).shuffle,
+        shuffle=(generator(seed) or random).shuffle,
     )
     listeners = (callbacks,) if callable(callbacks) else tuple(callbacks)
     with ProgressBar(epochs, progress) as bar:
