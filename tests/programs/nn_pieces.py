@@ -38,3 +38,20 @@ for sample in ([1.0, 2.0], [-1.0, 0.5]):
 RESULTS["accumulated"] = [p.grad for p in model.parameters()]
 model.zero_grad()
 RESULTS["cleared"] = [p.grad for p in model.parameters()]
+
+
+class Leaky(Neuron):
+    def __call__(self, x):
+        act = sum((wi * xi for wi, xi in zip(self.w, x)), self.b)
+        return act if act.data > 0 else act * 0.01
+
+
+# a neuron of one's own in micrograd's layer, and weights put in by hand
+model = MLP(2, [3, 2])
+model.layers[0].neurons[1] = Leaky(2)
+model.layers[1].neurons[0].w[2] = Value(0.25)
+model.layers[1].neurons[1].b = Value(-1)
+first, second = model([Value(-1.0), Value(-2.0)])
+(first * first - second / 3).backward()
+RESULTS["altered"] = [g for p in model.parameters() for g in (p.data, p.grad)]
+print(len(model.parameters()), f"{first.data:.6f} {second.data:.6f}")
