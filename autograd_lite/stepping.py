@@ -1,0 +1,383 @@
+"""Backpropagation one node at a time: `step(loss)` is the list of what happens, as plain data.
+
+A `Step` is frozen: what came in, every local derivative as formula and as number, what was added to
+which parent, and what that parent still waits for. Going back is exact, because a state is read off the
+steps and never computed by undoing arithmetic. Nothing here writes `.grad`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from . import account
+from .engine import Value
+from .errors import ArgumentError, ValueTypeError
+from .files import atomic_write
+from .naming import names_by_identity
+from .passes import Passes, Push
+from .wording import initials, number, partial_words, short_name, value_words
+
+__all__ = ["Backprop", "Contribution", "State", "Step", "StepNode", "step"]
+
+SHOWN_WAITING = 8
+"""How many of the nodes that a parent still waits for a `Contribution` names; `waiting` counts them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepNode:
+    """A node as the steps speak of it.
+
+    `index` is its place in the topological order, the same as in a `Graph`; `text` the unique short name that
+    formulas use: the label, `n7` without one, the number for a constant. `op` names the row of the op table
+    (empty for a leaf) and `op_text` is what a drawing shows for it.
+    """
+
+    index: int
+    text: str
+    label: str
+    op: str
+    op_text: str
+    scope: str = ""
+    source: str = ""
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one node passes to one of its parents, in the backward pass.
+
+    `formula` is the local derivative with the names of this graph, `substituted` the same with numbers, and
+    `local` its value.
+    `amount` is upstream × local, and `before + amount = after` the parent's gradient. `waiting` counts the
+    contributions that the parent still waits for afterwards, `waiting_for` names the next of them.
+    Where no gradient flows (`tracked` false) the numbers are None and `note` says why.
+    """
+
+    parent: StepNode
+    position: int
+    value: float
+    tracked: bool
+    formula: str
+    substituted: str
+    local: float | None
+    amount: float | None
+    before: float | None
+    after: float | None
+    waiting: int = 0
+    waiting_for: tuple[StepNode, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens: a value is computed, the root is seeded, or a node passes its gradient on.
+
+    `action` is "compute" in the forward phase, "seed" and "propagate" in the backward phase. `formula` and
+    `substituted` say how the value came about; `upstream` is the node's finished gradient: the derivative of
+    `root` by it.
+    """
+
+    index: int
+    phase: Literal["forward", "backward"]
+    action: Literal["compute", "seed", "propagate"]
+    root: StepNode
+    node: StepNode
+    value: float
+    formula: str
+    substituted: str
+    operands: tuple[StepNode, ...] = ()
+    upstream: float | None = None
+    contributions: tuple[Contribution, ...] = ()
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The step in words and numbers, on a few lines."""
+        return "\n".join(account.step_lines(self))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything known after the first `position` steps, one entry per node in topological order.
+
+    `values[i]` and `gradients[i]` are None until node `i` has one; `pending[i]` counts the contributions
+    that node `i` still waits for.
+    """
+
+    position: int
+    phase: Literal["forward", "backward"]
+    values: tuple[float | None, ...]
+    gradients: tuple[float | None, ...]
+    pending: tuple[int, ...]
+
+
+class Backprop(Sequence[Step]):
+    """The forward and the backward pass of one graph, as `Step`s with a cursor between them.
+
+    The numbers are taken when `step()` is called and the `Step`s are built as they are asked for, so a
+    graph of 100,000 nodes opens at any place at once. `position` counts the steps done, 0 to `len(self)`.
+    """
+
+    def __init__(self, root: Value, names: Mapping[str, Any] | None = None) -> None:
+        self._passes = Passes(root)
+        self._nodes = _named_nodes(self._passes, names or {})
+        self._position = 0
+
+    @property
+    def nodes(self) -> tuple[StepNode, ...]:
+        """Every node in topological order, constants just before the first node that uses them."""
+        return self._nodes
+
+    @property
+    def root(self) -> StepNode:
+        """The node that is differentiated."""
+        return self._nodes[self._passes.root]
+
+    @property
+    def position(self) -> int:
+        """How many steps are done."""
+        return self._position
+
+    @property
+    def forward_count(self) -> int:
+        """How many steps the forward pass has; the seed of the backward pass has this index."""
+        return len(self._passes.inner)
+
+    def __len__(self) -> int:
+        return 2 * self.forward_count + 1
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
+        if isinstance(index, slice):
+            return tuple(self._build(place) for place in range(*index.indices(len(self))))
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError(f"there is no step {index}: steps run from 0 to {len(self) - 1}")
+        return self._build(place)
+
+    def __iter__(self) -> Iterator[Step]:
+        return (self._build(place) for place in range(len(self)))
+
+    def next(self) -> Step | None:
+        """Do the next step and return it; None at the end."""
+        if self._position == len(self):
+            return None
+        self._position += 1
+        return self._build(self._position - 1)
+
+    def back(self) -> Step | None:
+        """Undo the last step and return it; None at the start."""
+        if self._position == 0:
+            return None
+        self._position -= 1
+        return self._build(self._position)
+
+    def goto(self, position: int) -> Backprop:
+        """Stand where `position` steps are done; negative numbers count from the end."""
+        place = position + len(self) + 1 if position < 0 else position
+        if not 0 <= place <= len(self):
+            raise ArgumentError(f"there is no position {position}: positions run from 0 to {len(self)}")
+        self._position = place
+        return self
+
+    def run(self) -> Backprop:
+        """Do all the steps that are left."""
+        return self.goto(len(self))
+
+    def reset(self) -> Backprop:
+        """Undo everything."""
+        return self.goto(0)
+
+    @property
+    def state(self) -> State:
+        """What is known at the cursor; read off the steps, so that undo is exact."""
+        values, gradients, pending = self._passes.state(self._position)
+        phase: Literal["forward", "backward"] = (
+            "forward" if self._position <= self.forward_count else "backward"
+        )
+        return State(self._position, phase, values, gradients, pending)
+
+    @property
+    def gradients(self) -> dict[str, float]:
+        """The finished gradient of every node that one reaches, by the node's `text`."""
+        found = zip(self._nodes, self._passes.gradients, strict=False)
+        return {node.text: gradient for node, gradient in found if gradient is not None}
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The value of every node, by the node's `text`."""
+        return {node.text: value for node, value in zip(self._nodes, self._passes.values, strict=True)}
+
+    def formula(self, node: StepNode) -> str:
+        """How `node` was computed, with the names of its operands; empty for a leaf."""
+        operands = self._passes.parents.get(node.index, ())
+        return value_words(self._passes.nodes[node.index], [self._nodes[i].text for i in operands])[0]
+
+    def text(self, limit: int | None = 200) -> str:
+        """The steps as a table in plain text; beyond `limit` steps the middle is left out and counted."""
+        return account.text_table(self, limit)
+
+    def markdown(self, limit: int | None = 200) -> str:
+        """The steps as Markdown tables."""
+        return account.markdown_table(self, limit)
+
+    def to_json(self) -> str:
+        """Nodes and steps as JSON; special numbers are the strings "NaN", "Infinity", "-Infinity", "-0"."""
+        return account.json_text(self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write all the steps to `path`: an account to read (.txt), tables (.md) or data (.json).
+
+        The file appears whole or not at all. Raises `ArgumentError` for another ending, `FileError` where
+        the folder cannot be written to.
+        """
+        writers = {
+            ".txt": lambda: "\n".join(account.account_lines(self)) + "\n",
+            ".md": lambda: self.markdown(limit=None) + "\n",
+            ".json": self.to_json,
+        }
+        suffix = Path(path).suffix.lower()
+        if suffix not in writers:
+            raise ArgumentError(
+                f"cannot save steps as {suffix or 'a file without an ending'!r}: "
+                f"choose one of {', '.join(writers)}"
+            )
+        return atomic_write(path, writers[suffix]())
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Backprop of {self.root.text!r}: {len(self)} steps, {self._position} done>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/markdown": self.markdown()}
+
+    def _build(self, place: int) -> Step:
+        passes, forward = self._passes, self.forward_count
+        if place == forward:
+            return Step(
+                place,
+                "backward",
+                "seed",
+                self.root,
+                self.root,
+                passes.values[passes.root],
+                "",
+                "",
+                upstream=passes.seed,
+            )
+        number = passes.inner[place] if place < forward else passes.inner[2 * forward - place]
+        value, node = passes.nodes[number], self._nodes[number]
+        names = [self._nodes[i].text for i in passes.parents[number]]
+        formula, substituted = value_words(value, names)
+        operands = tuple(self._nodes[i] for i in passes.parents[number])
+        if place < forward:
+            return Step(
+                place,
+                "forward",
+                "compute",
+                self.root,
+                node,
+                passes.values[number],
+                formula,
+                substituted,
+                operands,
+                note=passes.note(number),
+            )
+        words = partial_words(value, names)
+        contributions = tuple(
+            self._contribution(push, number, words[push.position]) for push in passes.pushes[number]
+        )
+        return Step(
+            place,
+            "backward",
+            "propagate",
+            self.root,
+            node,
+            passes.values[number],
+            formula,
+            substituted,
+            operands,
+            passes.gradients[number],
+            contributions,
+            passes.note(number),
+        )
+
+    def _contribution(self, push: Push, sender: int, words: tuple[str, str]) -> Contribution:
+        waiting, waiting_for = self._passes.waiting(push, SHOWN_WAITING)
+        formula, substituted = words if push.local is not None else ("", "")
+        return Contribution(
+            self._nodes[push.parent],
+            push.position,
+            self._passes.operand_values(sender)[push.position],
+            push.amount is not None,
+            formula,
+            substituted,
+            push.local,
+            push.amount,
+            push.before,
+            push.after,
+            waiting,
+            tuple(self._nodes[i] for i in waiting_for),
+            push.note,
+        )
+
+
+def step(value: Value, *, names: Mapping[str, Any] | None = None) -> Backprop:
+    """The forward and backward pass that lead to `value`, one node at a time.
+
+    `names` gives labels to nodes that have none, as in `step(loss, names=locals())`. The contributions add
+    up to what `value.backward()` would give from zero, bit for bit; no `.grad` is written. A hand-made op
+    (one with a `_backward` of the user's own) is run on saved and restored gradients to see what it adds.
+
+    >>> from autograd_lite.engine import Value
+    >>> from autograd_lite.stepping import step
+    >>> a = Value(3.0, label="a")
+    >>> s = step(a * a)
+    >>> s.gradients["a"], [contribution.amount for contribution in s[-1].contributions]
+    (6.0, [3.0, 3.0])
+    """
+    if not isinstance(value, Value):
+        raise ValueTypeError(
+            f"step() needs a Value, not {type(value).__name__}: give it the result of a computation"
+        )
+    return Backprop(value, names)
+
+
+def _named_nodes(passes: Passes, names: Mapping[str, Any]) -> tuple[StepNode, ...]:
+    """A unique short name for every node: its label, the caller's name for it, or `n` and its index."""
+    called = names_by_identity(names, Value)
+    labels = [str(value.label or "") or called.get(id(value), "") for value in passes.nodes]
+    short = _told_apart([short_name(label) for label in labels], passes.nodes)
+    counts = Counter(short)
+    nodes = []
+    for index, (value, label, name) in enumerate(zip(passes.nodes, labels, short, strict=True)):
+        if not name:
+            name = number(value.data) if value.is_constant else f"n{index}"
+        elif counts[name] > 1 or (name[0] == "n" and name[1:].isdecimal()):
+            name = f"{name}#{index}"
+        op = "" if value.is_leaf or value.op is None else value.op.name
+        nodes.append(
+            StepNode(index, name, label, op, value.op_text, value.scope, value.source, value.is_constant)
+        )
+    return tuple(nodes)
+
+
+def _told_apart(names: list[str], values: Sequence[Value]) -> list[str]:
+    """Where a name occurs twice, names begin with a short form of their scope: `l0n2.w1`."""
+    counts = Counter(names)
+    if all(count == 1 for name, count in counts.items() if name):
+        return names
+    short = []
+    for name, value in zip(names, values, strict=True):
+        prefix = initials(value.scope)
+        short.append(f"{prefix}.{name}" if name and prefix and (value.is_leaf or counts[name] > 1) else name)
+    return short
