@@ -14,11 +14,11 @@ from .symbolic import Symbol, partial_symbols, python_lines
 
 __all__ = ["generated_source", "main"]
 
-HEADER = '''"""Methods and adjoints of every row of the op table. Printed by `_generate.py`; change the rows, not this file.
+HEADER = '''"""Methods and adjoints of every row of the op table.
 
-A method computes the value and keeps the operands and their values; a `pull_…` function multiplies the node's adjoint
-by each local gradient and adds it to that parent. They do for one row what `engine.record` and the chain rule in
-`engine.Value.backward` say for all rows.
+Printed by `_generate.py`: change the rows, not this file. A method computes the value and keeps the operands
+and their values; a `pull_…` function multiplies the node's adjoint by each local gradient and adds it to that
+parent. They do for one row what `engine.record` and the chain rule in `engine.py` say for all rows.
 """
 # fmt: off
 # ruff: noqa
@@ -41,12 +41,12 @@ _inf, _NEGATIVE_inf, _nan = float("inf"), float("-inf"), float("nan")
 '''
 
 SPECIAL = {
-    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "pow": "__pow__", "mod": "__mod__",
-    "neg": "__neg__",
+    "add": "__add__", "sub": "__sub__", "mul": "__mul__", "div": "__truediv__", "pow": "__pow__",
+    "mod": "__mod__", "neg": "__neg__",
 }  # fmt: skip
 BINDING = '''
 
-def bind(value_class, record_function, annotate_function):
+def bind(value_class: Any, record_function: Any, annotate_function: Any) -> None:
     """Hand over what `engine` defines after it has imported this module."""
     global Value, record, annotate
     Value, record, annotate = value_class, record_function, annotate_function
@@ -54,7 +54,7 @@ def bind(value_class, record_function, annotate_function):
 SWEEP = '''
 
 def sweep(order: list[Value]) -> None:
-    """Pull every node in this order. The two commonest rules stand inline: a call costs as much as their work."""
+    """Pull every node in order. The two commonest rules stand inline: a call costs as much as they do."""
     for node in order:
         rule = node._rule
         if rule is MUL:
@@ -131,7 +131,8 @@ def _value_lines(row: Op, called: set[str], indent: str) -> list[str]:
         op=row, arguments=tuple(map(Symbol, operands)), immediates=tuple(map(Symbol, row.immediates))
     )
     if not row.intrinsic and "python" in row.natives:
-        shared, value = [], f"{_caller(called)(row.name)}({', '.join([*operands, *row.immediates])})"
+        shared: list[str] = []
+        value = f"{_caller(called)(row.name)}({', '.join([*operands, *row.immediates])})"
     else:
         shared, (value,) = python_lines([expression], _caller(called))
     lines = [*shared, f"node._data = {value}"]
@@ -196,7 +197,7 @@ def _binary_methods(row: Op, called: set[str]) -> list[str]:
     if row is ops.pow:
         lines += ["            return self._power(other)"]
     else:
-        lines += _binary_node(row, called, "self._data", "float(other) if kind is float else as_number(other)",
+        lines += _binary_node(row, called, "self._data", "other if kind is float else as_number(other)",
                               f"{_constant(row)}_NUMBER", "self", "self")  # fmt: skip
     lines += ["        else:", f"            return record({_row(row)}, self, other)", FINISH]
     if reflected:
@@ -211,7 +212,7 @@ def _binary_methods(row: Op, called: set[str]) -> list[str]:
             f"            return record({_row(row)}, other, self)",
             FINISH,
         ]  # fmt: skip
-    return [line.replace("float(other) if kind", "other if kind") for line in lines]
+    return lines
 
 
 def _binary_node(row: Op, called: set[str], a: str, b: str, rule: str, first: str, second: str) -> list[str]:

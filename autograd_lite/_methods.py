@@ -1,8 +1,8 @@
-"""Methods and adjoints of every row of the op table. Printed by `_generate.py`; change the rows, not this file.
+"""Methods and adjoints of every row of the op table.
 
-A method computes the value and keeps the operands and their values; a `pull_…` function multiplies the node's adjoint
-by each local gradient and adds it to that parent. They do for one row what `engine.record` and the chain rule in
-`engine.Value.backward` say for all rows.
+Printed by `_generate.py`: change the rows, not this file. A method computes the value and keeps the operands
+and their values; a `pull_…` function multiplies the node's adjoint by each local gradient and adds it to that
+parent. They do for one row what `engine.record` and the chain rule in `engine.py` say for all rows.
 """
 # fmt: off
 # ruff: noqa
@@ -2014,7 +2014,7 @@ RULES = {
 
 
 def sweep(order: list[Value]) -> None:
-    """Pull every node in this order. The two commonest rules stand inline: a call costs as much as their work."""
+    """Pull every node in order. The two commonest rules stand inline: a call costs as much as they do."""
     for node in order:
         rule = node._rule
         if rule is MUL:
@@ -2029,7 +2029,7 @@ def sweep(order: list[Value]) -> None:
             rule.pull(node)
 
 
-def bind(value_class, record_function, annotate_function):
+def bind(value_class: Any, record_function: Any, annotate_function: Any) -> None:
     """Hand over what `engine` defines after it has imported this module."""
     global Value, record, annotate
     Value, record, annotate = value_class, record_function, annotate_function

@@ -1,8 +1,8 @@
 """Adjoints and tangents kept beside the graph: as numbers, or as Values that can be differentiated again.
 
-`Value.backward` writes `.grad`; the functions here write nothing. They take nodes in topological order and walk it
-from the result back (adjoints) or from the leaves on (tangents), with the same local gradients and the same rule for
-zero.
+The functions here take nodes in topological order and walk it from the result back (adjoints) or from the
+leaves on (tangents), with the same local gradients and the same rule for zero as `Value.backward`. None writes
+a `.grad`, but for `write_adjoints`, which is `backward(create_graph=True)`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from .rules import chain
 if TYPE_CHECKING:
     from .engine import Value
 
-__all__ = ["adjoints", "differentiable_locals", "handmade_contributions", "number_locals", "tangents"]
+__all__ = [
+    "adjoints", "as_value", "differentiable_locals", "handmade_contributions", "hooked", "number_locals",
+    "tangents", "write_adjoints",
+]  # fmt: skip
 
 Locals = Callable[["Value"], Sequence[Any]]
 
@@ -29,7 +32,9 @@ def adjoints(
     locals_of: Locals,
     arrived: Callable[[Value, Any], Any] | None = None,
 ) -> dict[Value, Any]:
-    """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an adjoint."""
+    """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an
+    adjoint.
+    """
     adjoint: dict[Value, Any] = {root: seed}
     for node in order:
         upstream = adjoint.get(node)
@@ -75,7 +80,8 @@ def number_locals(node: Value) -> tuple[float, ...]:
 def differentiable_locals(node: Value) -> tuple[Any, ...]:
     """The local gradients as Values, made by running the row's partials on the operands themselves.
 
-    Raises `GraphError` naming the node if it is hand-made, or if its number or an operand's was replaced since.
+    Raises `GraphError` naming the node if it is hand-made, or if its number or an operand's was replaced
+    since.
     """
     if "_handmade" in node.__dict__:
         raise GraphError(f"{describe(node)} is a hand-made op: it cannot be differentiated twice")
@@ -85,7 +91,8 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
     for parent, value in zip(parents, values, strict=True):
         if parent._data != value and (parent._data == parent._data or value == value):
             raise GraphError(
-                f"the data of {describe(parent)} was {value!r} when {describe(node)} was made and is {parent._data!r} now: "
+                f"the data of {describe(parent)} was {value!r} when {describe(node)} was made and is "
+                f"{parent._data!r} now: "
                 "compute the result again before asking for create_graph"
             )
     if "_pinned" in node.__dict__:
@@ -98,7 +105,9 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
 
 
 def handmade_contributions(node: Value, upstream: float) -> list[tuple[Value, float]]:
-    """What a hand-made op sends to each distinct parent, found by running its `_backward`; gradients are put back."""
+    """What a hand-made op sends to each distinct parent, found by running its `_backward`; gradients are put
+    back.
+    """
     parents = list(dict.fromkeys(node.parents))
     kept = [(each, each.grad) for each in (node, *parents)]
     try:
@@ -141,3 +150,26 @@ def _product(upstream: Any, local: Any) -> Any:
     if upstream.__class__ is float and u == 1.0:
         return local
     return upstream * local
+
+
+def write_adjoints(root: Value, order: Sequence[Value], seed: float) -> None:
+    """`backward(create_graph=True)`: everything is computed before anything is written to a `.grad`."""
+    found = adjoints(order, root, seed, differentiable_locals, hooked)
+    for node, adjoint in found.items():
+        if node._a is not None:
+            node.grad = as_value(node.__class__, adjoint)
+        elif not node.is_frozen:
+            node.grad = as_value(node.__class__, adjoint if not node.has_grad else node.grad + adjoint)
+
+
+def hooked(node: Value, adjoint: Any) -> Any:
+    """The adjoint after the node's hooks have seen it."""
+    for hook in tuple(node.__dict__.get("_hooks", ())):
+        replaced = hook(adjoint)
+        adjoint = adjoint if replaced is None else replaced
+    return adjoint
+
+
+def as_value(value_class: Any, number: Any) -> Any:
+    """A number as a leaf; a Value as it is."""
+    return number if isinstance(number, value_class) else value_class(number)

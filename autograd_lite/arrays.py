@@ -1,6 +1,7 @@
 """Values in NumPy: `np.float64(2) * v`, `array * v`, `np.exp(v)` give Values, or object arrays of them.
 
-NumPy asks a Value what a universal function (ufunc) means; the answer is the row of the op table with that NumPy name.
+NumPy asks a Value what a universal function (ufunc) means; the answer is the row of the op table with that
+NumPy name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ SUPPORTED |= {"fabs": ops.abs, "true_divide": ops.div, "remainder": ops.mod, "ri
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-    """What NumPy's ufunc gives when an operand is a Value; raises `GraphError` naming the ufunc if there is no row for it."""
+    """What NumPy's ufunc gives when an operand is a Value; raises `GraphError` naming the ufunc if there is
+    no row for it.
+    """
     import numpy
 
     function = SUPPORTED.get(ufunc.__name__)

@@ -1,7 +1,8 @@
 """The engine: a number that remembers where it came from.
 
-Read it in this order. A `Value` is a number with a gradient, its parents and a rule. `record` applies a row of the
-op table to Values and makes the node of the result. `Value.backward` sorts the graph and applies the chain rule
+Read it in this order. A `Value` is a number with a gradient, its parents and a rule. `record` applies a row
+of the op table to Values and makes the node of the result. `Value.backward` sorts the graph and applies the
+chain rule
 
     parent.grad += node.grad * local gradient
 
@@ -20,26 +21,28 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from . import _methods, ops
-from .adjoints import adjoints, differentiable_locals, number_locals
+from .adjoints import adjoints, as_value, differentiable_locals, hooked, number_locals, write_adjoints
 from .errors import AnomalyError, GraphError, ValueTypeError
-from .inspection import HandmadeOp, Inspection, copied, describe
+from .handmade import make_by_hand
+from .inspection import Inspection, copied, describe, operation, place
 from .modes import current_mode, detect_anomaly, no_grad, scope, source_line, switches, trace_source
 from .ops import Op
-from .ops.row import RAISED_FOR_IEEE, as_number
+from .ops.row import as_number
 from .protocols import Protocols
-from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed
+from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned
+from .sweeping import start_pass, swept_quickly, total
 
 __all__ = [
-    "Value", "chain", "describe", "detect_anomaly", "gradients", "no_grad", "record", "scope", "topological_order",
-    "trace_source",
+    "Value", "chain", "describe", "detect_anomaly", "gradients", "no_grad", "record", "scope",
+    "topological_order", "trace_source",
 ]  # fmt: skip
 
 
 class Value(_methods.Methods, Inspection, Protocols):
     """A real number in a graph of computations.
 
-    `Value(2.0, label="a")` is a leaf. Operators, methods and the functions of `autograd_lite.ops` make further nodes;
-    `backward()` on one of them fills `.grad` of all it depends on.
+    `Value(2.0, label="a")` is a leaf. Operators, methods and the functions of `autograd_lite.ops` make
+    further nodes; `backward()` on one of them fills `.grad` of all it depends on.
 
     Raises `ValueTypeError` for anything that is not a real number.
     """
@@ -52,7 +55,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         "_label",
         "_rule",
         "_scope",
-        "_x",  # the parents' numbers when this node was made, so that changing them later cannot corrupt a gradient
+        "_x",  # the parents' numbers when this node was made: changing them later cannot corrupt a gradient
         "_y",
         "grad",
     )
@@ -70,40 +73,45 @@ class Value(_methods.Methods, Inspection, Protocols):
         if label:
             self.label = str(label)
         if _children or _op:
-            self._set_parents(tuple(_children), str(_op))
+            make_by_hand(self, tuple(_children), str(_op))
         if switches.count:
             annotate(self)
 
-    # --- the chain rule ---------------------------------------------------------------------------------------------
+    # --- the chain rule -------------------------------------------------------------------------------------
 
     def backward(self, gradient: float = 1.0, *, create_graph: bool = False) -> None:
         """Fill `.grad` of every node this one depends on with the derivative of this one, by the chain rule.
 
-        Leaves add to what they have until `zero_grad()`; inner nodes start afresh at every pass. `gradient` is the
-        adjoint of this node to begin with. With `create_graph` the gradients are Values themselves, so that they can
-        be differentiated again. If anything goes wrong, the leaves keep the gradients they had.
+        Leaves add to what they have until `zero_grad()`; inner nodes start afresh at every pass. `gradient`
+        is the adjoint of this node to begin with. With `create_graph` the gradients are Values themselves, so
+        that they can be differentiated again. If anything goes wrong, the leaves keep the gradients they had.
 
         >>> x = Value(3.0)
         >>> (x * x).backward()
         >>> x.grad
         6.0
         """
+        seed = as_number(gradient)
         if create_graph:
-            _write_adjoints(self, gradient)
+            write_adjoints(self, topological_order(self)[::-1], seed)
             return
-        order, leaves, kept = _start_pass(self)
+        leaves: list[Value] = []
+        kept: list[Any] = []  # the gradients the leaves had
         try:
-            self.grad = as_number(gradient)
-            _sweep(order, leaves)
+            order = start_pass(self, leaves, kept)
+            self.grad = seed
+            if not swept_quickly(order, leaves, seed):
+                _apply_chain_rule(order, leaves)
             for leaf, before in zip(leaves, kept, strict=True):
-                leaf.grad = before if leaf._rule is not LEAF else _sum(leaf, before)
+                leaf.grad = before if leaf._rule is not LEAF else total(leaf, before)
         except BaseException:
-            for leaf, before in zip(leaves, kept, strict=True):
+            for leaf, before in zip(leaves, kept, strict=False):
                 leaf.grad = before
             raise
 
     def backward_step(self) -> None:
-        """Push this node's `.grad` to its parents: one step of the chain rule, for walking through a graph by hand.
+        """Push this node's `.grad` to its parents: one step of the chain rule, for walking through a graph by
+        hand.
 
         >>> a, b = Value(2.0), Value(-3.0)
         >>> product = a * b
@@ -121,7 +129,8 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     @property
     def local_gradients(self) -> Callable[[], tuple[float, ...]]:
-        """A closure over the operands' numbers at the time this node was made; calling it gives one slope per parent.
+        """A closure over the operands' numbers at the time this node was made; calling it gives one slope per
+        parent.
 
         >>> (Value(2.0) * Value(-3.0)).local_gradients()
         (-3.0, 2.0)
@@ -130,32 +139,33 @@ class Value(_methods.Methods, Inspection, Protocols):
         if op is None:
             return tuple
         pinned = self.__dict__.get("_pinned")
-        return (
-            (lambda: pinned) if pinned is not None else (lambda: op.local_gradients(operands, immediates, y))
-        )
+        if pinned is not None:
+            return lambda: pinned
+        return lambda: op.local_gradients(operands, immediates, y)
 
-    # --- what a node knows ------------------------------------------------------------------------------------------
+    # --- what a node knows ----------------------------------------------------------------------------------
 
     @property
     def data(self) -> float:
-        """The number, always a Python float. Assigning converts; gradients of nodes made before do not change."""
+        """The number, always a Python float. Assigning converts; gradients of nodes made before do not
+        change.
+        """
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
         number = as_number(number)
         if self._a is not None and "_pinned" not in self.__dict__ and "_handmade" not in self.__dict__:
-            self.__dict__["_pinned"] = (
-                self.local_gradients()
-            )  # slopes may be written in terms of the number replaced
-            self._rule = Rule(self._rule.op, self.tracked, _pull_pinned)
+            # the slopes may be written in terms of the number that goes
+            self.__dict__["_pinned"] = self.local_gradients()
+            self._rule = Rule(self._rule.op, self.tracked, pull_pinned)
         self._data = number
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._data}, grad={self.grad}{label})"
 
-    # --- what can be done to a node ---------------------------------------------------------------------------------
+    # --- what can be done to a node -------------------------------------------------------------------------
 
     def zero_grad(self) -> None:
         """Forget the gradients of this node and of everything it depends on."""
@@ -170,7 +180,9 @@ class Value(_methods.Methods, Inspection, Protocols):
         return leaf
 
     def freeze(self) -> None:
-        """Leave this leaf alone in `backward()`: its `.grad` stays as it is. Raises `GraphError` for an inner node."""
+        """Leave this leaf alone in `backward()`: its `.grad` stays as it is. Raises `GraphError` for an inner
+        node.
+        """
         self._set_leaf_rule(FROZEN)
 
     def unfreeze(self) -> None:
@@ -178,7 +190,8 @@ class Value(_methods.Methods, Inspection, Protocols):
         self._set_leaf_rule(LEAF)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call `hook(gradient)` when this node's gradient of a pass is complete; what it returns, unless None, replaces it.
+        """Call `hook(gradient)` when this node's gradient of a pass is complete; what it returns, unless
+        None, replaces it.
 
         Returns a function that removes the hook.
         """
@@ -194,10 +207,10 @@ class Value(_methods.Methods, Inspection, Protocols):
         return memo[id(self)]  # type: ignore[no-any-return]
 
     @staticmethod
-    def _apply(op: Op, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Value:
+    def _apply(op: Op, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Any:
         """How a row of the op table applies itself to Values."""
         if op is ops.detach:
-            return operands[0].detach()  # type: ignore[no-any-return]
+            return operands[0].detach()
         return record(op, *operands, immediates=immediates)
 
     def _set_leaf_rule(self, rule: Rule) -> None:
@@ -206,34 +219,11 @@ class Value(_methods.Methods, Inspection, Protocols):
         if self._rule is not CONSTANT:
             self._rule = rule
 
-    def _set_parents(self, parents: tuple[Any, ...], name: str) -> None:
-        """micrograd's `Value(data, (a, b), "op")`: an op made by hand, whose `_backward` its maker may assign."""
-        if not all(isinstance(parent, Value) for parent in parents):
-            raise ValueTypeError(f"the children of a hand-made node must be Values, got {parents!r:.80}")
-        self.__dict__["_handmade"] = _no_backward
-        if parents:
-            self._a, self._b, self._x = parents, MANY, tuple(parent._data for parent in parents)
-            self._y = ()
-        self._rule = Rule(HandmadeOp(name, len(parents)), None, _pull_handmade)
-
-    def _become_handmade(self, function: Callable[[], None]) -> None:
-        if self._a is None:  # micrograd allows it, and such a function would never be called
-            self.__dict__["_handmade"] = function
-            return
-        if "_handmade" not in self.__dict__:
-            parents, name = (
-                tuple(p for p, t in zip(self.parents, self.tracked, strict=True) if t),
-                self.op_text,
-            )
-            self._set_parents(parents, name)
-        self.__dict__["_handmade"] = function
-
-
 def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     """Apply a row of the op table: compute the value, and make the node that remembers how.
 
-    The methods of `Value` are this function written out for one row each, which is faster. An operand that is a plain
-    number becomes a constant.
+    The methods of `Value` are this function written out for one row each, which is faster. An operand that is
+    a plain number becomes a constant.
     """
     try:
         values: tuple[float, ...] = tuple([operand._data for operand in operands])
@@ -279,7 +269,7 @@ def annotate(node: Value) -> Value:
         node.__dict__["_source"] = source_line()
     if mode.anomaly and node._a is not None and node._data - node._data != 0.0:
         raise AnomalyError(
-            f"{_operation(node)} gave {node._data}{_place(node)}; its domain is {_domain(node)}"
+            f"{operation(node)} gave {node._data}{place(node)}; its domain is {node._rule.op.domain}"
         )
     return node
 
@@ -287,8 +277,8 @@ def annotate(node: Value) -> Value:
 def topological_order(*roots: Value) -> list[Value]:
     """Every node the roots depend on, parents before children, the roots included; constants are left out.
 
-    A node comes after all its parents, so that going backwards its adjoint is complete before it is passed on. Depth
-    first with a stack of its own: a chain of a million nodes needs no recursion.
+    A node comes after all its parents, so that going backwards its adjoint is complete before it is passed
+    on. Depth first with a stack of its own: a chain of a million nodes needs no recursion.
     """
     order: list[Value] = []
     seen: set[Value] = set()
@@ -322,8 +312,8 @@ def _real_parents(node: Value) -> tuple[Value, ...]:
 def gradients(output: Value, inputs: Sequence[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
     """The derivatives of `output` by each of `inputs`, without touching any `.grad`.
 
-    They are numbers, or with `create_graph` Values that can be differentiated again. An input the output does not
-    depend on has derivative 0.
+    They are numbers, or with `create_graph` Values that can be differentiated again. An input the output does
+    not depend on has derivative 0.
 
     >>> x = Value(3.0)
     >>> (slope,) = gradients(x**3, [x], create_graph=True)
@@ -334,100 +324,16 @@ def gradients(output: Value, inputs: Sequence[Value], *, create_graph: bool = Fa
     order.reverse()
     found = adjoints(order, output, 1.0, differentiable_locals if create_graph else number_locals)
     wanted = [found.get(node, 0.0) for node in inputs]
-    return tuple(_as_value(gradient) for gradient in wanted) if create_graph else tuple(wanted)
+    return tuple(as_value(Value, gradient) for gradient in wanted) if create_graph else tuple(wanted)
 
 
-# --- one backward pass ----------------------------------------------------------------------------------------------
-
-
-def _start_pass(root: Value) -> tuple[list[Value], list[Value], list[Any]]:
-    """The inner nodes from the root back, the leaves, and the gradients the leaves had; every gradient set to zero.
-
-    The same order as `topological_order`, reversed. The zero is a float object of this pass alone, so it also marks
-    the nodes that were seen: no set is needed, and that is a third of the time of a pass.
+def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
+    """The chain rule over the nodes from the result back, with the rule for zero, hooks, and a check for
+    anomalies.
     """
-    zero = float("0.0")
-    order: list[Value] = []
-    leaves: list[Value] = []
-    kept: list[Any] = []
-    if root._a is None:
-        kept.append(root.grad)
-        root.grad = zero
-        return [], [root], kept
-    stack: list[Any] = [None]
-    push, pop, append = stack.append, stack.pop, order.append
-    waiting: dict[Value, Any] = {}  # of a node with many parents, those still to be looked at
-    node = root
-    node.grad = zero
-    while node is not None:
-        first, second = node._a, node._b
-        if second is MANY:
-            inner = _next_inner(waiting.setdefault(node, iter(first)), zero, leaves, kept)
-            if inner is not None:
-                push(node)
-                node = inner
-                continue
-        else:
-            if first.grad is not zero:
-                if first._a is not None:
-                    first.grad = zero
-                    push(node)
-                    node = first
-                    continue
-                leaves.append(first)
-                kept.append(first.grad)
-                first.grad = zero
-            if second.grad is not zero:
-                if second._a is not None:
-                    second.grad = zero
-                    push(node)
-                    node = second
-                    continue
-                leaves.append(second)
-                kept.append(second.grad)
-                second.grad = zero
-        append(node)
-        node = pop()
-    order.reverse()
-    return order, leaves, kept
-
-
-def _next_inner(
-    parents: Iterable[Value | None], zero: float, leaves: list[Value], kept: list[Any]
-) -> Value | None:
-    """The next parent that is an inner node not seen before; leaves on the way are put down."""
-    for parent in parents:
-        if parent is not None and parent.grad is not zero:
-            kept_gradient, parent.grad = parent.grad, zero
-            if parent._a is not None:
-                return parent
-            leaves.append(parent)
-            kept.append(kept_gradient)
-    return None
-
-
-def _sweep(order: Sequence[Value], leaves: Sequence[Value]) -> None:
-    """The chain rule over a whole graph: quickly as if all were finite, and with care only if it was not."""
-    root_gradient = order[0].grad if order else 0.0
-    if not switches.hooks and not (switches.count and current_mode().anomaly):
-        try:
-            _methods.sweep(order)
-            if not any(leaf.grad != leaf.grad for leaf in leaves):
-                return
-        except RAISED_FOR_IEEE:
-            pass
-        for node in (*order, *leaves):
-            node.grad = 0.0
-        if order:
-            order[0].grad = root_gradient
-    _sweep_with_care(order, leaves)
-
-
-def _sweep_with_care(order: Sequence[Value], leaves: Sequence[Value]) -> None:
-    """The chain rule with the rule for zero, with hooks, and with a check for anomalies."""
     anomaly = current_mode().anomaly
     for node in order:
-        node.grad = _hooked(node, node.grad)
+        node.grad = hooked(node, node.grad)
         if "_handmade" in node.__dict__:
             node.__dict__["_handmade"]()
             continue
@@ -436,84 +342,11 @@ def _sweep_with_care(order: Sequence[Value], leaves: Sequence[Value]) -> None:
                 parent.grad += chain(node.grad, local)
                 if anomaly and parent.grad - parent.grad != 0.0:
                     raise AnomalyError(
-                        f"going back through {_operation(node)}{_place(node)} made the gradient of {describe(parent)} "
-                        f"{parent.grad}: adjoint {node.grad:.6g} times local gradient {local:.6g}"
+                        f"going back through {operation(node)}{place(node)} made the gradient of "
+                        f"{describe(parent)} {parent.grad}: adjoint {node.grad:.6g} times local {local:.6g}"
                     )
     for leaf in leaves:
-        leaf.grad = _hooked(leaf, leaf.grad)
-
-
-def _operation(node: Value) -> str:
-    operands = (
-        f"{p.label} = {v:.6g}" if p.label else f"{v:.6g}"
-        for p, v in zip(node.parents, node.operand_values, strict=True)
-    )
-    return f"{node.op.name}({', '.join(operands)})"
-
-
-def _place(node: Value) -> str:
-    details = [
-        f'node "{node.label}"' if node.label else "",
-        node.scope,
-        f"made at {node.source}" if node.source else "",
-    ]
-    told = ", ".join(detail for detail in details if detail)
-    return f" ({told})" if told else ""
-
-
-def _domain(node: Value) -> str:
-    return getattr(node.op, "domain", "finite numbers")
-
-
-def _write_adjoints(root: Value, gradient: float) -> None:
-    """`backward(create_graph=True)`: everything is computed before anything is written."""
-    order = topological_order(root)
-    order.reverse()
-    found = adjoints(order, root, as_number(gradient), differentiable_locals, _hooked)
-    for node, adjoint in found.items():
-        if node._a is not None or node is root:
-            node.grad = _as_value(adjoint)
-        elif node._rule is LEAF:
-            node.grad = _as_value(adjoint if node.grad is UNREACHED else node.grad + adjoint)
-
-
-def _hooked(node: Value, adjoint: Any) -> Any:
-    for hook in tuple(node.__dict__.get("_hooks", ())):
-        replaced = hook(adjoint)
-        adjoint = adjoint if replaced is None else replaced
-    return adjoint
-
-
-def _as_value(number: Any) -> Value:
-    return number if isinstance(number, Value) else Value(number)
-
-
-def _sum(leaf: Value, before: Any) -> Any:
-    try:
-        return before + leaf.grad if before is not None else leaf.grad
-    except TypeError:
-        raise ValueTypeError(
-            f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()"
-        ) from None
-
-
-def _pull_pinned(node: Value) -> None:
-    """For a node whose number was replaced: the slopes are those of its first number."""
-    for parent, local, tracked in zip(node.parents, node.__dict__["_pinned"], node.tracked, strict=True):
-        if tracked:
-            parent.grad += node.grad * local
-
-
-def _pull_handmade(node: Value) -> None:
-    if (
-        node.grad != node.grad
-    ):  # what its maker does with NaN is unknown: let the careful sweep find where it began
-        raise ArithmeticError
-    node.__dict__["_handmade"]()
-
-
-def _no_backward() -> None:
-    """A hand-made op whose maker assigned no `_backward` passes nothing on, as in micrograd."""
+        leaf.grad = hooked(leaf, leaf.grad)
 
 
 _methods.bind(Value, record, annotate)

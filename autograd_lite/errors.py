@@ -28,7 +28,7 @@ class AnomalyError(AutogradError, ArithmeticError):
     """`detect_anomaly()` met the first NaN or infinity."""
 
 
-class GradientDropped(UserWarning):  # noqa: N818 - a warning, not an error
+class GradientDropped(UserWarning):
     """A `Value` was turned into a plain float, so no gradient flows through that place."""
 
 

@@ -1,7 +1,8 @@
-"""Derivatives of functions: `grad`, `jacobian`, `hessian`, `jvp`, `hvp`, and `gradcheck` against finite differences.
+"""Derivatives of functions: `grad`, `jacobian`, `hessian`, `jvp`, `hvp`, and `gradcheck` against finite
+differences.
 
-A function takes numbers, or nested lists, tuples, dicts and NumPy arrays of them; gradients come back in the same
-shape. The transforms compose to any order, and none of them writes a `.grad`.
+A function takes numbers, or nested lists, tuples, dicts and NumPy arrays of them; gradients come back in the
+same shape. The transforms compose to any order, and none of them writes a `.grad`.
 
 >>> grad(grad(lambda x: x**3))(2.0)
 12.0
@@ -19,22 +20,23 @@ from . import ops
 from .adjoints import differentiable_locals, number_locals, tangents
 from .engine import Value, gradients, topological_order
 from .errors import ArgumentError, AutogradError, ValueTypeError
+from .ops.row import as_number
 from .structures import flatten, paths, same_shape
 
 __all__ = ["GradcheckError", "grad", "gradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
 
 ArgumentNumbers = int | Sequence[int]
 
-# How many transforms are running around the present one. Inside another, results stay Values even if the arguments
-# are plain numbers, because the outer variable may come in through a closure.
+# How many transforms are running around the present one. Inside another, results stay Values even if the
+# arguments are plain numbers, because the outer variable may come in through a closure.
 _depth: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
 
 
 def grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., Any]:
     """The function that computes the gradient of `f`, a function with one number as its result.
 
-    `argnums` says by which argument (a tuple: a tuple of gradients). Raises `ValueTypeError` if the result of `f` is
-    not a single number, `ArgumentError` for an argument number that does not exist.
+    `argnums` says by which argument (a tuple: a tuple of gradients). Raises `ValueTypeError` if the result of
+    `f` is not a single number, `ArgumentError` for an argument number that does not exist.
 
     >>> grad(lambda x, y: x * y, argnums=1)(2.0, 3.0)
     2.0
@@ -67,8 +69,8 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Calla
 def jacobian(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of a function with several results.
 
-    For each number of the result, in the result's shape, there is a gradient in the argument's shape; where both are
-    NumPy arrays it is one array of shape result + argument.
+    For each number of the result, in the result's shape, there is a gradient in the argument's shape; where
+    both are NumPy arrays it is one array of shape result + argument.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
@@ -82,7 +84,7 @@ def jacobian(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..
             known = isinstance(output, Value)
             found = gradients(output, call.inputs, create_graph=call.nested) if known else call.zeros()
             rows.append(call.shaped(found))
-        if getattr(call.result, "ndim", 0) and rows and getattr(rows[0], "ndim", 0):
+        if _is_array(call.result) and rows and _is_array(rows[0]):
             import numpy
 
             return numpy.array(rows).reshape(call.result.shape + rows[0].shape)
@@ -103,9 +105,10 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `f` and its directional derivative, by forward mode (a Jacobian-vector product).
 
-    `primals` holds the arguments and `directions` a direction for each, in the same shape. The graph is recorded once
-    and tangents are pushed along it with the same local gradients as backward (Griewank and Walther, "Evaluating
-    Derivatives", 2nd ed. 2008, section 3.1). Raises `ArgumentError` if the shapes differ.
+    `primals` holds the arguments and `directions` a direction for each, in the same shape. The graph is
+    recorded once and tangents are pushed along it with the same local gradients as backward (Griewank and
+    Walther, "Evaluating Derivatives", 2nd ed. 2008, section 3.1). Raises `ArgumentError` if the shapes
+    differ.
 
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
@@ -130,8 +133,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]
 def hvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> Any:
     """The Hessian of `f` times a direction, without the Hessian: forward mode over reverse mode.
 
-    Arguments as for `jvp`; the result is a tuple shaped like `primals`. (Pearlmutter, "Fast exact multiplication by
-    the Hessian", Neural Computation 6, 1994.)
+    Arguments as for `jvp`; the result is a tuple shaped like `primals`. (Pearlmutter, "Fast exact
+    multiplication by the Hessian", Neural Computation 6, 1994.)
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
     ([6.0, 4.0],)
@@ -159,9 +162,10 @@ def gradcheck(
 ) -> list[Compared]:
     """Compare the gradient of `f` at `args` with finite differences, in reverse and in forward mode.
 
-    Differences are central with five points, `(f(x-2h) - 8f(x-h) + 8f(x+h) - f(x+2h)) / 12h` (Abramowitz and Stegun,
-    25.3.6). `order=2` checks the second derivatives as well. Returns one row per number of the arguments; raises
-    `GradcheckError` with the table if a row is off by more than `atol + rtol * |derivative|`.
+    Differences are central with five points, `(f(x-2h) - 8f(x-h) + 8f(x+h) - f(x+2h)) / 12h` (Abramowitz and
+    Stegun, 25.3.6). `order=2` checks the second derivatives as well. Returns one row per number of the
+    arguments; raises `GradcheckError` with the table if a row is off by more than `atol + rtol *
+    |derivative|`.
 
     >>> gradcheck(lambda x: x.tanh(), 0.5)[0].agrees
     True
@@ -177,7 +181,8 @@ def gradcheck(
             ]
     if not all(row.agrees for row in rows):
         table = "\n".join(
-            f"  {row.name:<12} reverse {row.reverse:<24.16g} forward {row.forward:<24.16g} numeric {row.numeric:.16g}"
+            f"  {row.name:<12} reverse {row.reverse:<24.16g} forward {row.forward:<24.16g} "
+            f"numeric {row.numeric:.16g}"
             for row in rows
             if not row.agrees
         )
@@ -235,7 +240,8 @@ class _Call:
         chosen, self.rebuild = flatten(tuple(args[number] for number in self.numbers))
         everything = [*chosen, *others, *_values_in(args)]
         self.nested = _depth.get() > 0 or any(isinstance(number, Value) for number in everything)
-        # an outer variable goes in through a node of its own, so that this transform differentiates by that node only
+        # an outer variable goes in through a node of its own, so that this transform differentiates by that
+        # node only
         self.inputs = [
             ops.identity(number) if isinstance(number, Value) else Value(number) for number in chosen
         ]
@@ -245,9 +251,10 @@ class _Call:
 
     def scalar(self) -> Any:
         """The result, which must be one number."""
-        if isinstance(self.result, (list, tuple, dict)) or getattr(self.result, "ndim", 0):
+        if isinstance(self.result, (list, tuple, dict)) or _is_array(self.result):
             raise ValueTypeError(
-                f"grad needs a function whose result is one number, got a {type(self.result).__name__}: use jacobian"
+                f"grad needs a function whose result is one number, got a {type(self.result).__name__}: "
+                "use jacobian"
             )
         _number(self.result)
         return self.result
@@ -280,7 +287,11 @@ def _values_in(args: tuple[Any, ...]) -> list[Any]:
 
 
 def _number(result: Any) -> float:
-    return result.data if isinstance(result, Value) else ops.identity(result)
+    return float(result.data) if isinstance(result, Value) else as_number(result)
+
+
+def _is_array(result: Any) -> bool:
+    return bool(getattr(result, "ndim", 0))
 
 
 def _checked(argnums: ArgumentNumbers, count: int) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""What a node can say of itself: parents, op, operand values, scope. And words that find it in an error message."""
+"""What a node can say of itself: parents, op, operand values, scope. And words that find it in an error
+message.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +8,14 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from .errors import GraphError
+from .handmade import HandmadeOp
 from .ops import Op
 from .rules import CONSTANT, FROZEN, MANY, UNREACHED, Rule
 
 if TYPE_CHECKING:
     from .engine import Value
 
-__all__ = ["HandmadeOp", "Inspection", "constant_leaf", "copied", "describe"]
-
-
-class HandmadeOp:
-    """Stands where a row of the op table would, for an op made by hand in micrograd's way: only its name is known."""
-
-    __slots__ = ("arity", "condition", "immediates", "infix", "name", "symbol")
-
-    def __init__(self, name: str, arity: int) -> None:
-        self.name = name or "hand-made"
-        self.symbol = name
-        self.arity = arity
-        self.infix = ""
-        self.immediates: dict[str, Any] = {}
-        self.condition = False
-
-    def __repr__(self) -> str:
-        return f"<hand-made op {self.name}>"
+__all__ = ["Inspection", "constant_leaf", "copied", "describe", "operation", "place"]
 
 
 class Inspection:
@@ -49,7 +35,8 @@ class Inspection:
 
     @property
     def parents(self) -> tuple[Value, ...]:
-        """The operands, in order and with repetition; a plain number of the expression is a constant leaf here.
+        """The operands, in order and with repetition; a plain number of the expression is a constant leaf
+        here.
 
         >>> from autograd_lite import Value
         >>> x = Value(3.0, label="x")
@@ -57,7 +44,7 @@ class Inspection:
         (True, True, 1)
         """
         operands = self._operands()
-        if None not in operands:
+        if all(operand is not None for operand in operands):  # `in` would compare numbers
             return operands
         constants = self.__dict__.setdefault("_constants", {})
         for position, parent in enumerate(operands):
@@ -116,8 +103,8 @@ class Inspection:
             return tuple(parent is not None for parent in self._a)
         return self._rule.tracked or ()
 
-    # Most nodes have no label, scope or source line, and then the slot is left unset. (A __getattr__ would say the
-    # same in one place, but Python then gives up its fast path for every attribute of the class.)
+    # Most nodes have no label, scope or source line, and then the slot is left unset. (A __getattr__ would
+    # say the same in one place, but Python then gives up its fast path for every attribute of the class.)
 
     @property
     def label(self) -> str:
@@ -129,7 +116,7 @@ class Inspection:
 
     @label.setter
     def label(self, text: str) -> None:
-        self._label = str(text)
+        self._label = str(text)  # type: ignore[misc]  # the slot is Value's
 
     @property
     def scope(self) -> str:
@@ -142,7 +129,7 @@ class Inspection:
     @property
     def source(self) -> str:
         """`file.py:12`, where this node was made, if it was made within `trace_source()`; else ""."""
-        return self.__dict__.get("_source", "")
+        return str(self.__dict__.get("_source", ""))
 
     @property
     def is_leaf(self) -> bool:
@@ -196,6 +183,26 @@ def describe(node: Any) -> str:
     return f"{name} ({told})" if told else name
 
 
+def operation(node: Any) -> str:
+    """The operation with its operands, as in `log(x = 0)`."""
+    operands = (
+        f"{p.label} = {v:.6g}" if p.label else f"{v:.6g}"
+        for p, v in zip(node.parents, node.operand_values, strict=True)
+    )
+    return f"{node.op.name}({', '.join(operands)})"
+
+
+def place(node: Any) -> str:
+    """Where a node stands, in brackets: its label, scope and source line; "" if nothing is known."""
+    details = [
+        f'node "{node.label}"' if node.label else "",
+        node.scope,
+        f"made at {node.source}" if node.source else "",
+    ]
+    told = ", ".join(detail for detail in details if detail)
+    return f" ({told})" if told else ""
+
+
 def constant_leaf(value_class: Any, number: float) -> Any:
     """The leaf that stands for a plain number of an expression."""
     leaf = object.__new__(value_class)
@@ -204,7 +211,9 @@ def constant_leaf(value_class: Any, number: float) -> Any:
 
 
 def copied(node: Any, memo: dict[int, Any]) -> Any:
-    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op."""
+    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op.
+    
+    """
     if node.is_handmade:
         raise GraphError(
             f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied"

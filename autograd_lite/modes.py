@@ -1,7 +1,8 @@
 """What can be switched on around a piece of code: no gradients, scopes, source lines, anomaly detection.
 
-Modes live in one context variable, so threads and tasks do not see each other's. `switches.count` says whether
-any mode is on anywhere: while it is 0, which is nearly always, an operation pays one comparison for all of them.
+Modes live in one context variable, so threads and tasks do not see each other's. `switches.count` says
+whether any mode is on anywhere: while it is 0, which is nearly always, an operation pays one comparison for
+all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import threading
 from contextvars import ContextVar, Token
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import NamedTuple
 
 __all__ = ["current_mode", "detect_anomaly", "no_grad", "scope", "source_line", "switches", "trace_source"]
@@ -36,7 +37,7 @@ class Switches:
 
 
 switches = Switches()
-_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())
+_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - a named tuple never changes
 _lock = (
     threading.Lock()
 )  # += on an attribute is two steps; a lost count would leave a mode on or off for good
@@ -44,7 +45,9 @@ current_mode = _current.get
 
 
 class _Switch:
-    """A context manager that changes the mode on entry and puts it back on exit; it can be used again and nested."""
+    """A context manager that changes the mode on entry and puts it back on exit; it can be used again and
+    nested.
+    """
 
     __slots__ = ("_tokens",)
 
@@ -67,7 +70,7 @@ class _Switch:
         _current.reset(self._tokens.pop())
 
 
-class no_grad(_Switch):
+class no_grad(_Switch):  # noqa: N801 - torch's name
     """Within it, results are plain leaves: nothing is recorded and no gradient can flow.
 
     >>> from autograd_lite import Value, no_grad
@@ -84,7 +87,7 @@ class no_grad(_Switch):
         return mode._replace(grad=False)
 
 
-class scope(_Switch):
+class scope(_Switch):  # noqa: N801 - used like a function
     """Within it, every node made carries this name; scopes nest, and drawings fold by them.
 
     >>> from autograd_lite import Value, scope
@@ -106,7 +109,7 @@ class scope(_Switch):
         return Mode(mode.grad, path, mode.source, mode.anomaly)
 
 
-class trace_source(_Switch):
+class trace_source(_Switch):  # noqa: N801 - used like a function
     """Within it, every node remembers the file and line that made it.
 
     >>> from autograd_lite import Value, trace_source
@@ -122,14 +125,16 @@ class trace_source(_Switch):
         return mode._replace(source=True)
 
 
-class detect_anomaly(_Switch):
-    """Within it, the first NaN or infinity, forward or backward, is an `AnomalyError` that names where it began.
+class detect_anomaly(_Switch):  # noqa: N801 - torch's name
+    """Within it, the first NaN or infinity, forward or backward, is an `AnomalyError` that names where it
+    began.
 
     >>> from autograd_lite import Value, detect_anomaly
     >>> with detect_anomaly():
     ...     Value(0.0, label="x").log()  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    autograd_lite.errors.AnomalyError: log(x = 0) gave -inf (made at ...); its domain is a > 0; log(0) is -inf, ...
+    autograd_lite.errors.AnomalyError: log(x = 0) gave -inf (made at ...); its domain is a > 0; log(0) is
+    -inf, ...
     """
 
     __slots__ = ()
@@ -143,10 +148,10 @@ _PACKAGE = str(Path(__file__).parent)
 
 def source_line() -> str:
     """`file.py:12` of the innermost frame that is not the library's own, or ""."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_PACKAGE):
             return f"{Path(name).name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""

@@ -12,6 +12,7 @@ from collections.abc import Callable, KeysView
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ArgumentError, GradientDropped, GraphError
+from .handmade import become_handmade
 from .modes import current_mode
 from .ops.row import as_number
 
@@ -23,7 +24,7 @@ __all__ = ["Protocols"]
 _warned_at: set[tuple[str, int]] = set()
 
 
-def warn_dropped(node: Value, conversion: str, instead: str) -> None:
+def warn_dropped(conversion: str, instead: str) -> None:
     """Warn, once per line of source, that a conversion to a plain number lets no gradient through."""
     if not current_mode().grad:
         return
@@ -33,8 +34,8 @@ def warn_dropped(node: Value, conversion: str, instead: str) -> None:
         return
     _warned_at.add(place)
     warnings.warn(
-        f"{conversion} gives a plain number and no gradient flows through it: write .data or .item() if that is "
-        f"meant, else {instead}",
+        f"{conversion} gives a plain number and no gradient flows through it: write .data or .item() "
+        f"if that is meant, else {instead}",
         GradientDropped,
         stacklevel=3,
     )
@@ -75,25 +76,25 @@ class Protocols:
         return NotImplemented if number is None else self._data >= number
 
     def __float__(self) -> float:
-        warn_dropped(self, "float()", "use the op's method or autograd_lite.ops, as in x.sin() or ops.sin(x)")  # type: ignore[arg-type]
+        warn_dropped("float()", "use the op's method or autograd_lite.ops, as in x.sin() or ops.sin(x)")
         return self._data
 
     def __int__(self) -> int:
-        warn_dropped(self, "int()", "use .floor() or .round()")  # type: ignore[arg-type]
+        warn_dropped("int()", "use .floor() or .round()")
         return int(self._data)
 
     __trunc__ = __int__
 
     def __round__(self, digits: int | None = None) -> float:
-        warn_dropped(self, "round()", "use .round()")  # type: ignore[arg-type]
+        warn_dropped("round()", "use .round()")
         return round(self._data, digits)
 
     def __floor__(self) -> int:
-        warn_dropped(self, "math.floor()", "use .floor()")  # type: ignore[arg-type]
+        warn_dropped("math.floor()", "use .floor()")
         return math.floor(self._data)
 
     def __ceil__(self) -> int:
-        warn_dropped(self, "math.ceil()", "use .ceil()")  # type: ignore[arg-type]
+        warn_dropped("math.ceil()", "use .ceil()")
         return math.ceil(self._data)
 
     def item(self) -> float:
@@ -121,8 +122,8 @@ class Protocols:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise GraphError(
-            "a Value is not pickled: save numbers with module.save('model.npz') or a graph with Graph(value).to_json(), "
-            "and send plain arrays to other processes"
+            "a Value is not pickled: save numbers with module.save('model.npz') or a graph with "
+            "Graph(value).to_json(), and send plain arrays to other processes"
         )
 
     def __copy__(self) -> NoReturn:
@@ -130,7 +131,7 @@ class Protocols:
             "a shallow copy would share its parents: use copy.deepcopy(value), or value.detach() for a leaf"
         )
 
-    # --- micrograd's names ------------------------------------------------------------------------------------------
+    # --- micrograd's names ----------------------------------------------------------------------------------
 
     @property
     def _prev(self) -> KeysView[Value]:
@@ -144,14 +145,16 @@ class Protocols:
 
     @property
     def _backward(self) -> Callable[[], None]:
-        """micrograd's closure: pushes this node's gradient to its parents. Assign a function for an op of your own."""
-        return self.__dict__.get("_handmade") or self.backward_step  # type: ignore[attr-defined]
+        """micrograd's closure: pushes this node's gradient to its parents. Assign a function for an op of
+        your own.
+        """
+        return self.__dict__.get("_handmade") or self.backward_step  # type: ignore[attr-defined,no-any-return]
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
         if not callable(function):
             raise ArgumentError(f"_backward takes a function without arguments, got {function!r:.60}")
-        self._become_handmade(function)  # type: ignore[attr-defined]
+        become_handmade(self, function)  # type: ignore[arg-type]
 
 
 def _comparable(other: Any) -> float | None:

@@ -1,8 +1,9 @@
 """How a node of the graph is stored, and how each kind of node hands its adjoint to its parents.
 
-A node has two fixed fields for its parents (`_a`, `_b`) and two for their values when it was made (`_x`, `_y`);
-a node of any other shape keeps tuples in `_a` and `_x` and says so by `_b is MANY`. A parent that is a plain
-number is None there. A `Rule` is a row of the op table together with which of its operands are differentiated.
+A node has two fixed fields for its parents (`_a`, `_b`) and two for their values when it was made (`_x`,
+`_y`); a node of any other shape keeps tuples in `_a` and `_x` and says so by `_b is MANY`. A parent that is a
+plain number is None there. A `Rule` is a row of the op table together with which of its operands are
+differentiated.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ __all__ = [
     "Rule",
     "chain",
     "is_fixed",
-    "pull_each",
+    "pull_each", "pull_pinned",
     "pull_units",
 ]
 
-# The gradient of a node that no backward pass has reached. It reads as 0.0 and is told apart by identity; it must be
-# an object of its own, which the literal 0.0 of a module is not.
+# The gradient of a node that no backward pass has reached. It reads as 0.0 and is told apart by identity; it
+# must be an object of its own, which the literal 0.0 of a module is not.
 UNREACHED = float("0.0")
 
 
@@ -41,7 +42,9 @@ MANY: Any = _Many()
 
 
 class Rule:
-    """A row, which operands are differentiated (None: all), and the function that pushes an adjoint to the parents."""
+    """A row, which operands are differentiated (None: all), and the function that pushes an adjoint to the
+    parents.
+    """
 
     __slots__ = ("op", "pull", "tracked")
 
@@ -64,8 +67,11 @@ CONSTANT = Rule(None, (), _pull_nothing)
 
 
 def is_fixed(op: Op) -> bool:
-    """Whether nodes of this row use the two fixed fields (one or two operands, and immediates only with one)."""
-    return op.arity == 1 or (op.arity == 2 and not op.immediates)
+    """Whether nodes of this row use the two fixed fields.
+
+    They do with one or two operands, and immediates only with one; conditions keep tuples.
+    """
+    return not op.condition and (op.arity == 1 or (op.arity == 2 and not op.immediates))
 
 
 def chain(upstream: float, local: float) -> float:
@@ -101,3 +107,10 @@ def pull_units(node: Any) -> None:
     for parent in node._a:
         if parent is not None:
             parent.grad += upstream
+
+
+def pull_pinned(node: Any) -> None:
+    """For a node whose number was replaced: the slopes are those of its first number."""
+    for parent, local, tracked in zip(node.parents, node.__dict__["_pinned"], node.tracked, strict=True):
+        if tracked:
+            parent.grad += node.grad * local

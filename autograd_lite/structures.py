@@ -1,4 +1,6 @@
-"""Nested arguments (numbers in lists, tuples, dicts and NumPy arrays) taken apart into numbers and put together again."""
+"""Nested arguments (numbers in lists, tuples, dicts and NumPy arrays) taken apart into numbers and put
+together again.
+"""
 
 from __future__ import annotations
 

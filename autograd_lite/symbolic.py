@@ -1,7 +1,8 @@
-"""The rules of the op table on symbols: the same Python rule, printed as a formula, as LaTeX or as Python source.
+"""The rules of the op table on symbols: the same Python rule, printed as a formula, as LaTeX or as Python
+source.
 
-A `Symbol` is an expression. Applying a row to symbols gives a symbol, so running `row.partials` on symbols yields
-the derivative as an expression, which a printer turns into text. Nothing here knows a rule of its own.
+A `Symbol` is an expression. Applying a row to symbols gives a symbol, so running `row.partials` on symbols
+yields the derivative as an expression, which a printer turns into text. Nothing here knows a rule of its own.
 
 >>> from autograd_lite import ops, symbolic
 >>> symbolic.partial_formulas(ops.tanh)
@@ -59,55 +60,55 @@ class Symbol:
         """Whether `where` may take this expression as its condition."""
         return self.op is not None and self.op.condition
 
-    def __add__(self, other: Any) -> Symbol:
+    def __add__(self, other: Any) -> Any:
         return ops.add(self, other)
 
-    def __radd__(self, other: Any) -> Symbol:
+    def __radd__(self, other: Any) -> Any:
         return ops.add(other, self)
 
-    def __sub__(self, other: Any) -> Symbol:
+    def __sub__(self, other: Any) -> Any:
         return ops.sub(self, other)
 
-    def __rsub__(self, other: Any) -> Symbol:
+    def __rsub__(self, other: Any) -> Any:
         return ops.sub(other, self)
 
-    def __mul__(self, other: Any) -> Symbol:
+    def __mul__(self, other: Any) -> Any:
         return ops.mul(self, other)
 
-    def __rmul__(self, other: Any) -> Symbol:
+    def __rmul__(self, other: Any) -> Any:
         return ops.mul(other, self)
 
-    def __truediv__(self, other: Any) -> Symbol:
+    def __truediv__(self, other: Any) -> Any:
         return ops.div(self, other)
 
-    def __rtruediv__(self, other: Any) -> Symbol:
+    def __rtruediv__(self, other: Any) -> Any:
         return ops.div(other, self)
 
-    def __neg__(self) -> Symbol:
+    def __neg__(self) -> Any:
         return ops.neg(self)
 
-    def __lt__(self, other: Any) -> Symbol:
+    def __lt__(self, other: Any) -> Any:
         return ops.less(self, other)
 
-    def __le__(self, other: Any) -> Symbol:
+    def __le__(self, other: Any) -> Any:
         return ops.less_equal(self, other)
 
-    def __gt__(self, other: Any) -> Symbol:
+    def __gt__(self, other: Any) -> Any:
         return ops.greater(self, other)
 
-    def __ge__(self, other: Any) -> Symbol:
+    def __ge__(self, other: Any) -> Any:
         return ops.greater_equal(self, other)
 
-    def __eq__(self, other: Any) -> Symbol:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         return ops.equal(self, other)
 
-    def __ne__(self, other: Any) -> Symbol:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         return ops.not_equal(self, other)
 
-    def __and__(self, other: Any) -> Symbol:
+    def __and__(self, other: Any) -> Any:
         return ops.logical_and(self, other)
 
-    def __or__(self, other: Any) -> Symbol:
+    def __or__(self, other: Any) -> Any:
         return ops.logical_or(self, other)
 
     __hash__ = object.__hash__
@@ -163,7 +164,9 @@ def partial_latex(
 
 def partial_symbols(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None, *,
                     shown: bool = True) -> tuple[Symbol, ...]:  # fmt: skip
-    """The partial derivatives as expressions: in the form for readers (`shown`) or in the one that is computed."""
+    """The partial derivatives as expressions: in the form for readers (`shown`) or in the one that is
+    computed.
+    """
     operands, settings = _operands(op, names, immediates)
     y = _value(op, operands, settings) if shown else Symbol("y")
     rule = op.display if shown and op.display is not None else op.partials
@@ -184,7 +187,8 @@ def python_lines(
 ) -> tuple[list[str], list[str]]:
     """Python source for expressions: assignments of what is shared, and one expression for each result.
 
-    `call` names the Python function of a row (`exp` -> `_exp`). Rows that Python lacks are expanded into their rule.
+    `call` names the Python function of a row (`exp` -> `_exp`). Rows that Python lacks are expanded into
+    their rule.
     """
     lowered = [_lower(result) for result in results]
     counts: Counter[Any] = Counter()
@@ -388,18 +392,15 @@ class _Latex(_Text):
     def choice(self, symbol: Symbol) -> tuple[str, int]:
         *condition, first, second = symbol.arguments
         test = self.print(condition[0] if condition else _symbol(symbol.immediates[0]))
-        return (
-            rf"\begin{{cases}}{self.print(first)} & {test}\\{self.print(second)} & \text{{else}}\end{{cases}}",
-            8,
-        )
+        chosen, other = self.print(first), self.print(second)
+        return rf"\begin{{cases}}{chosen} & {test}\\{other} & \text{{else}}\end{{cases}}", 8
 
     def function(self, op: Op, arguments: list[str]) -> str:
         if op.latex and len(arguments) <= 2:
             filled = op.latex
             for letter, argument in zip("ab", arguments, strict=False):
-                filled = re.sub(
-                    rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z_])", lambda _, written=argument: written, filled
-                )
+                place = rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z_])"
+                filled = argument.join(re.split(place, filled))
             return filled
         name = op.name.replace("_", r"\_")
         head = rf"\{name}" if name in _LATEX_FUNCTIONS else rf"\operatorname{{{name}}}"

@@ -28,7 +28,7 @@ def _leaky(a: Any, slope: Any) -> Any:
     return where(a > 0.0, a, slope * a)
 
 
-sigmoid = Op("sigmoid", "1 / (1 + exp(-a))", forward=_sigmoid, symbol="σ", latex=r"\sigma(a)",
+sigmoid: Op = Op("sigmoid", "1 / (1 + exp(-a))", forward=_sigmoid, symbol="σ", latex=r"\sigma(a)",
              partials=lambda a, y: (y * sigmoid(-a),), display=lambda a, y: (sigmoid(a) * sigmoid(-a),),
              points=TAILS, edges=REAL_EDGES)  # fmt: skip
 softplus = Op("softplus", "log(1 + exp(a))", forward=lambda a: where(a <= 0.0, 0.0, a) + log1p(exp(-absolute(a))),

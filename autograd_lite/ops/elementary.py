@@ -144,9 +144,9 @@ div = Op("div", "a / b", native=lambda a, b: a / b, ieee=ieee_divide, arity=2, i
          natives={"numpy": "divide"}, domain="b ≠ 0; a/0 is ±inf and 0/0 is NaN",
          partials=lambda a, b, y: (1.0 / b, -y / b), display=lambda a, b, y: (1.0 / b, -a / square(b)),
          points=PAIRS, edges=(*PAIR_EDGES, (1.0, 0.0), (-1.0, 0.0), (1.0, -0.0)))  # fmt: skip
-neg = Op("neg", "-a", native=lambda a: -a, symbol="−", infix="-", natives={"numpy": "negative"},
+neg: Op = Op("neg", "-a", native=lambda a: -a, symbol="−", infix="-", natives={"numpy": "negative"},
          partials=lambda a, y: (-1.0,), points=((2.0,), (-0.5,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
-pow = Op(
+pow: Op = Op(
     "pow", "a ** b, both differentiated", native=math.pow, ieee=_pow_edge, arity=2, infix="**",
     natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "c": "pow"},
     domain="a > 0, or a < 0 with a whole b; NaN otherwise, never complex",
@@ -159,7 +159,7 @@ pow = Op(
     points=((2.0, 3.0), (0.5, -1.5), (1.7, 0.3), (10.0, 2.0)),
     edges=((0.0, 0.0), (-2.0, 2.0), (-8.0, 1.0 / 3.0), (0.0, -1.0), (0.0, 2.0), (1.0, NAN), (NAN, 0.0), (1e200, 2.0)),
 )  # fmt: skip
-power = Op(
+power: Op = Op(
     "power", "a ** p for a plain number p", native=math.pow, ieee=_pow_edge, infix="**", symbol="**",
     immediates={"p": 2.0}, natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "c": "pow"},
     domain="a > 0, or a < 0 with a whole p; NaN otherwise, never complex", kink="a**0 has slope 0 everywhere",
@@ -167,15 +167,15 @@ power = Op(
     display=lambda a, p, y: (p * pow(a, p - 1.0),),
     points=((2.0,), (-1.5,), (0.3,)), edges=((0.0,), (INF,), (-INF,), (NAN,), (1e200,)),
 )  # fmt: skip
-square = Op("square", "a * a", forward=lambda a: a * a, native=lambda a: a * a, symbol="square",
+square: Op = Op("square", "a * a", forward=lambda a: a * a, native=lambda a: a * a, symbol="square",
             natives={"numpy": "square"}, partials=lambda a, y: (2.0 * a,),
             points=((2.0,), (-1.5,), (1e-3,)), edges=((0.0,), (INF,), (NAN,), (1e200,)))  # fmt: skip
-reciprocal = Op("reciprocal", "1 / a", forward=lambda a: 1.0 / a, symbol="1/a", domain="a ≠ 0; 1/0 is inf",
+reciprocal: Op = Op("reciprocal", "1 / a", forward=lambda a: 1.0 / a, symbol="1/a", domain="a ≠ 0; 1/0 is inf",
                 natives={"numpy": "reciprocal"}, partials=lambda a, y: (-y * y,), display=lambda a, y: (-1.0 / square(a),),
                 points=((2.0,), (-0.5,)), edges=((0.0,), (-0.0,), (INF,), (NAN,)))  # fmt: skip
 identity = Op("identity", "a, as a node of its own", native=lambda a: a, symbol="id", partials=lambda a, y: (1.0,),
               natives={"numpy": "positive"}, points=((2.0,), (-0.5,)), edges=((NAN,), (INF,)))  # fmt: skip
-detach = Op("detach", "a, with no gradient flowing back", native=lambda a: a, partials=lambda a, y: (0.0,),
+detach: Op = Op("detach", "a, with no gradient flowing back", native=lambda a: a, partials=lambda a, y: (0.0,),
             kink="slope 0 everywhere, on purpose", points=(), edges=((NAN,),))  # fmt: skip
 
 # --- exponentials, logarithms, roots ------------------------------------------------------------------------------
@@ -191,14 +191,14 @@ def _log_edge(a: float) -> float:
     return -INF if a == 0.0 else NAN
 
 
-exp = Op("exp", "e to the power a", native=math.exp, ieee=lambda a: INF, natives=same("exp"),
+exp: Op = Op("exp", "e to the power a", native=math.exp, ieee=lambda a: INF, natives=same("exp"),
          partials=lambda a, y: (y,), points=REALS, edges=REAL_EDGES)  # fmt: skip
 exp2 = Op("exp2", "2 to the power a", forward=lambda a: pow(2.0, a), native=math.exp2, ieee=lambda a: INF,
           natives=same("exp2", js=False), partials=lambda a, y: (y * LN2,), points=REALS, edges=REAL_EDGES)  # fmt: skip
 # y + 1 would lose every digit for very negative a
 expm1 = Op("expm1", "exp(a) - 1, exact near 0", native=math.expm1, ieee=lambda a: INF, natives=same("expm1"),
            partials=lambda a, y: (exp(a),), points=(*REALS, (1e-9,)), edges=REAL_EDGES)  # fmt: skip
-log = Op("log", "natural logarithm", native=math.log, ieee=_log_edge, natives=same("log"), domain=LOG_DOMAIN,
+log: Op = Op("log", "natural logarithm", native=math.log, ieee=_log_edge, natives=same("log"), domain=LOG_DOMAIN,
          partials=lambda a, y: (1.0 / a,), points=POSITIVE, edges=POSITIVE_EDGES)  # fmt: skip
 log1p = Op("log1p", "log(1 + a), exact near 0", native=math.log1p, natives=same("log1p"),
            ieee=lambda a: -INF if a == -1.0 else NAN, domain="a > -1; -inf at -1, NaN below",
@@ -236,7 +236,7 @@ def sech_squared(a: Any) -> Any:
 
 sin = Op("sin", "sine", native=math.sin, ieee=_not_a_number, natives=same("sin"), partials=lambda a, y: (cos(a),),
          points=TURNS, edges=TURN_EDGES)  # fmt: skip
-cos = Op("cos", "cosine", native=math.cos, ieee=_not_a_number, natives=same("cos"), partials=lambda a, y: (-sin(a),),
+cos: Op = Op("cos", "cosine", native=math.cos, ieee=_not_a_number, natives=same("cos"), partials=lambda a, y: (-sin(a),),
          points=TURNS, edges=TURN_EDGES)  # fmt: skip
 tan = Op("tan", "tangent", native=math.tan, ieee=_not_a_number, natives=same("tan"),
          partials=lambda a, y: (1.0 + y * y,), display=lambda a, y: (1.0 + square(y),),
@@ -256,9 +256,9 @@ atan2 = Op("atan2", "angle of the point (b, a)", native=math.atan2, arity=2, nat
            points=((1.0, 2.0), (-0.5, -3.0), (2.0, -1.0)), edges=((0.0, 0.0), (0.0, -1.0), (INF, 1.0), (NAN, 1.0)))  # fmt: skip
 sinh = Op("sinh", "hyperbolic sine", native=math.sinh, ieee=_sinh_overflow, natives=same("sinh"),
           partials=lambda a, y: (cosh(a),), points=REALS, edges=REAL_EDGES)  # fmt: skip
-cosh = Op("cosh", "hyperbolic cosine", native=math.cosh, ieee=lambda a: INF, natives=same("cosh"),
+cosh: Op = Op("cosh", "hyperbolic cosine", native=math.cosh, ieee=lambda a: INF, natives=same("cosh"),
           partials=lambda a, y: (sinh(a),), points=REALS, edges=REAL_EDGES)  # fmt: skip
-tanh = Op("tanh", "hyperbolic tangent", native=math.tanh, natives=same("tanh"),
+tanh: Op = Op("tanh", "hyperbolic tangent", native=math.tanh, natives=same("tanh"),
           partials=lambda a, y: (sech_squared(a),), display=lambda a, y: (1.0 - square(tanh(a)),),
           points=(*REALS, (16.0,), (-30.0,)), edges=REAL_EDGES)  # fmt: skip
 asinh = Op("asinh", "inverse hyperbolic sine", native=math.asinh, natives=same("asinh", "arcsinh"),
@@ -279,7 +279,7 @@ absolute = Op("abs", "absolute value", native=math.fabs, symbol="abs", latex=r"|
               natives={"python": "math.fabs", "numba": "math.fabs", "numpy": "absolute", "js": "Math.abs", "c": "fabs"},
               kink="slope 0 at 0", partials=lambda a, y: (sign(a),),
               points=((2.0,), (-0.5,)), edges=((0.0,), (-0.0,), (-INF,), (NAN,)))  # fmt: skip
-sign = Op("sign", "-1, 0 or 1", forward=lambda a: where(a > 0.0, 1.0, where(a < 0.0, -1.0, a)),
+sign: Op = Op("sign", "-1, 0 or 1", forward=lambda a: where(a > 0.0, 1.0, where(a < 0.0, -1.0, a)),
           natives={"numpy": "sign", "js": "Math.sign"}, kink="slope 0 everywhere", partials=lambda a, y: (0.0,),
           points=((2.0,), (-0.5,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
 floor = Op("floor", "the whole number at or below a", native=float_floor, latex=r"\lfloor a \rfloor",
@@ -292,12 +292,12 @@ mod = Op("mod", "remainder of a / b with the sign of b", native=float_mod, ieee=
          natives={"numpy": "mod"}, domain="b ≠ 0; NaN at 0", kink="slope 1 in a at the jumps",
          partials=lambda a, b, y: (1.0, -rounded((a - y) / b)), display=lambda a, b, y: (1.0, -floor(a / b)),
          points=((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0)), edges=((1.0, 0.0), (INF, 1.0), (6.0, 2.0), (NAN, 1.0)))  # fmt: skip
-maximum = Op("maximum", "the larger of a and b", arity=2, symbol="max", natives={"numpy": "maximum"},
+maximum: Op = Op("maximum", "the larger of a and b", arity=2, symbol="max", natives={"numpy": "maximum"},
              forward=lambda a, b: where(a >= b, a, where(a < b, b, a + b)),
              kink="a tie splits evenly; NaN if either is NaN",
              partials=lambda a, b, y: (where(a > b, 1.0, where(a < b, 0.0, 0.5)), where(a > b, 0.0, where(a < b, 1.0, 0.5))),
              points=PAIRS, edges=((1.0, 1.0), (NAN, 1.0), (1.0, NAN), (INF, 1.0), (0.0, -0.0)))  # fmt: skip
-minimum = Op("minimum", "the smaller of a and b", arity=2, symbol="min", natives={"numpy": "minimum"},
+minimum: Op = Op("minimum", "the smaller of a and b", arity=2, symbol="min", natives={"numpy": "minimum"},
              forward=lambda a, b: where(a <= b, a, where(a > b, b, a + b)),
              kink="a tie splits evenly; NaN if either is NaN",
              partials=lambda a, b, y: (where(a < b, 1.0, where(a > b, 0.0, 0.5)), where(a < b, 0.0, where(a > b, 1.0, 0.5))),
@@ -307,7 +307,7 @@ clip = Op("clip", "a kept within [low, high]", immediates={"low": -INF, "high": 
           kink="slope 1 at the bounds, 0 outside",
           partials=lambda a, low, high, y: (where(a < low, 0.0, where(a > high, 0.0, 1.0)),),
           points=((0.5,), (-3.0,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
-hypot = Op("hypot", "sqrt(a² + b²) without overflow", native=math.hypot, arity=2, natives=same("hypot"),
+hypot: Op = Op("hypot", "sqrt(a² + b²) without overflow", native=math.hypot, arity=2, natives=same("hypot"),
            latex=r"\sqrt{a^2 + b^2}", kink="slopes 0 and 0 at (0, 0)",
            partials=lambda a, b, y: (a / where(y == 0.0, 1.0, y), b / where(y == 0.0, 1.0, y)),
            display=lambda a, b, y: (a / hypot(a, b), b / hypot(a, b)),
@@ -325,7 +325,7 @@ def _round_half_even(a: Any) -> Any:
     return where(size < 4503599627370496.0, where(a == 0.0, a, signed), a)
 
 
-rounded = Op("round", "the nearest whole number, halves to even", forward=_round_half_even,
+rounded: Op = Op("round", "the nearest whole number, halves to even", forward=_round_half_even,
              native=lambda a: float.__round__(a, 0) if a - a == 0.0 else a, natives={"python": "float.__round__", "numpy": "round"},
              kink="slope 0 everywhere", partials=lambda a, y: (0.0,),
              points=((2.4,), (-0.3,), (7.9,)), edges=((0.5,), (1.5,), (-2.5,), (-0.0,), (INF,), (NAN,), (1e300,)))  # fmt: skip

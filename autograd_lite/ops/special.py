@@ -35,10 +35,10 @@ erfc = Op("erfc", "1 - erf(a), exact in the tail", forward=formulas.erfc, native
 lgamma = Op("lgamma", "log of |gamma(a)|", forward=formulas.lgamma, native=math.lgamma, ieee=lambda a: INF,
             natives={"python": "math.lgamma", "numba": "math.lgamma", "c": "lgamma"}, domain=GAMMA_DOMAIN,
             latex=r"\log|\Gamma(a)|", partials=lambda a, y: (digamma(a),), points=GAMMA_POINTS, edges=GAMMA_EDGES)  # fmt: skip
-digamma = Op("digamma", "derivative of lgamma", forward=formulas.digamma, domain=GAMMA_DOMAIN, symbol="ψ",
+digamma: Op = Op("digamma", "derivative of lgamma", forward=formulas.digamma, domain=GAMMA_DOMAIN, symbol="ψ",
              natives={"python": "ops.digamma"},
              latex=r"\psi(a)", partials=lambda a, y: (polygamma(a, 1.0),), points=GAMMA_POINTS, edges=GAMMA_EDGES)  # fmt: skip
-polygamma = Op("polygamma", "n-th derivative of digamma", immediates={"n": 1.0}, domain=GAMMA_DOMAIN,
+polygamma: Op = Op("polygamma", "n-th derivative of digamma", immediates={"n": 1.0}, domain=GAMMA_DOMAIN,
                natives={"python": "ops.polygamma"},
                forward=lambda a, n: formulas.polygamma(_whole(n), a), partials=lambda a, n, y: (polygamma(a, n + 1.0),),
                points=GAMMA_POINTS, edges=((1.0,), (INF,), (NAN,)))  # fmt: skip

@@ -1,0 +1,115 @@
+"""The quick way through a backward pass. `engine.py` says what is computed; this says it fast.
+
+Nearly all graphs are finite everywhere, and then the rule for zero never matters. So a pass is swept without
+it, and only if a NaN arrived at a leaf, or an operation raised, is the graph swept again with care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _methods
+from .errors import ValueTypeError
+from .inspection import describe
+from .modes import current_mode, switches
+from .ops.row import RAISED_FOR_IEEE
+from .rules import MANY
+
+if TYPE_CHECKING:
+    from .engine import Value
+
+__all__ = ["start_pass", "swept_quickly", "total"]
+
+
+def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]:
+    """The inner nodes from the root back; puts down the leaves and the gradients they had; sets all gradients
+    to 0.
+
+    The same order as `topological_order`, reversed. The zero is a float object of this pass alone, so it also
+    marks the nodes that were seen: no set is needed, and that is a third of the time of a pass.
+    """
+    zero = float("0.0")
+    order: list[Value] = []
+    if root._a is None:
+        leaves.append(root)
+        kept.append(root.grad)
+        root.grad = zero
+        return order
+    stack: list[Any] = [None]
+    push, pop, append = stack.append, stack.pop, order.append
+    waiting: dict[Value, Any] = {}  # of a node with many parents, those still to be looked at
+    node: Any = root
+    node.grad = zero
+    while node is not None:
+        first, second = node._a, node._b
+        if second is MANY:
+            inner = _next_inner(waiting.setdefault(node, iter(first)), zero, leaves, kept)
+            if inner is not None:
+                push(node)
+                node = inner
+                continue
+        else:
+            if first.grad is not zero:
+                if first._a is not None:
+                    first.grad = zero
+                    push(node)
+                    node = first
+                    continue
+                leaves.append(first)
+                kept.append(first.grad)
+                first.grad = zero
+            if second.grad is not zero:
+                if second._a is not None:
+                    second.grad = zero
+                    push(node)
+                    node = second
+                    continue
+                leaves.append(second)
+                kept.append(second.grad)
+                second.grad = zero
+        append(node)
+        node = pop()
+    order.reverse()
+    return order
+
+
+def _next_inner(
+    parents: Iterable[Value | None], zero: float, leaves: list[Value], kept: list[Any]
+) -> Value | None:
+    """The next parent that is an inner node not seen before; leaves on the way are put down."""
+    for parent in parents:
+        if parent is not None and parent.grad is not zero:
+            if parent._a is not None:
+                parent.grad = zero
+                return parent
+            leaves.append(parent)
+            kept.append(parent.grad)
+            parent.grad = zero
+    return None
+
+
+def swept_quickly(order: list[Value], leaves: Sequence[Value], seed: float) -> bool:
+    """Apply the chain rule as if all were finite; False, with everything set back, if care is needed."""
+    if switches.hooks or (switches.count and current_mode().anomaly):
+        return False
+    try:
+        _methods.sweep(order)
+        if not any(leaf.grad != leaf.grad for leaf in leaves):
+            return True
+    except RAISED_FOR_IEEE:
+        pass
+    for node in (*order, *leaves):
+        node.grad = 0.0
+    (order or leaves)[0].grad = seed
+    return False
+
+
+def total(leaf: Value, before: Any) -> Any:
+    """What a leaf had and what this pass brought."""
+    try:
+        return before + leaf.grad if before is not None else leaf.grad
+    except TypeError:
+        raise ValueTypeError(
+            f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()"
+        ) from None
