@@ -27,7 +27,7 @@ SOLVED_LOSS = 0.05
 
 
 def epochs_of_recipe(seed: int, hidden: int, most: int) -> int | None:
-    """Epochs until `MLP(2, [hidden, 1], activation="tanh")` with Adam 0.05 has solved XOR; None if it has not."""
+    """Epochs until `MLP(2, [hidden, 1], activation="tanh")` with Adam 0.05 has solved XOR, None if never."""
     samples, targets = nn.data.xor()
     model = nn.MLP(2, [hidden, 1], activation="tanh", seed=seed)
     how = {"loss": "mse", "optimizer": "adam", "lr": 0.05}
@@ -44,7 +44,8 @@ def epochs_of_micrograd(seed: int, hidden: int, most: int) -> int | None:
 
 
 def _epochs(
-    model: nn.MLP, samples: list[list[float]], targets: list[float], most: int, *, threshold: float, **how: Any
+    model: nn.MLP, samples: list[list[float]], targets: list[float], most: int, *, threshold: float,
+    **how: Any,
 ) -> int | None:
     wanted = [target > threshold for target in targets]
 

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import signal
 import sys
 
 import pytest
@@ -239,6 +240,33 @@ def test_ctrl_c_leaves_the_last_finished_step(call):
     assert model.state_dict() == twin.state_dict()
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers (Unix)")
+def test_an_interrupt_at_any_moment_leaves_whole_steps():
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    rng, longest = random.Random(0), 400
+    try:
+        for _ in range(25):
+            model = xor_model()
+            optimizer = Adam(model.parameters(), 0.05)
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.004, 0.03))
+            history = fit(model, X, Y, optimizer=optimizer, epochs=10**6,
+                          callbacks=lambda event: event.epoch == longest)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            steps = optimizer.state_dict()["steps"]
+            assert len(set(steps)) == 1
+            assert steps[0] - 1 <= len(history) <= steps[0]
+            twin = xor_model()
+            fit(twin, X, Y, lr=0.05, epochs=steps[0])
+            assert model.state_dict() == twin.state_dict()
+            assert "Ctrl-C" in history.stopped or len(history) == longest
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_ctrl_c_in_a_callback_counts_too():
     def interrupt(event):
         raise KeyboardInterrupt
@@ -318,6 +346,7 @@ def test_a_bar_without_tqdm_says_what_to_install(monkeypatch):
         ([[1, 2j]], [0], "X[0][1] is 2j, a complex"),
         ([[1, math.nan]], [0], "X[0][1] is nan; expected a finite number"),
         ([[1, math.inf]], [0], "X[0][1] is inf"),
+        ([[1, 10**400]], [0], "does not fit a float"),
         ([[[1, 2]]], [0], "X[0][0] is [1, 2], a list"),
         ([[1, 2]], [0, 1], "X has 1 samples and y has 2 targets"),
         ([[1, 2]], 0, "y is a list"),

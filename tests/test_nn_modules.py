@@ -234,6 +234,7 @@ def test_plain_inputs_are_one_labelled_leaf_each_without_gradient():
     out = model([0.5, -1.5])
     inputs = [node for node in topological_order(out) if node.label in ("x0", "x1")]
     assert sorted(node.data for node in inputs) == [-1.5, 0.5]
+    assert all(node.is_frozen and node.scope == "" for node in inputs)
     out.backward()
     assert not any(node.has_grad for node in inputs)
     assert all(p.has_grad for p in model.parameters())

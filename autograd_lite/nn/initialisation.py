@@ -7,12 +7,14 @@ karpathy/micrograd (U(−1, 1)).
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..errors import ArgumentError, nearest
+
+if TYPE_CHECKING:
+    import random
 
 __all__ = ["DEFAULT_INIT", "INITS", "Init", "RandomSource", "generator", "init_named", "random_source"]
 
@@ -22,6 +24,7 @@ class RandomSource(Protocol):
 
     def uniform(self, a: float, b: float, /) -> float: ...
     def gauss(self, mu: float, sigma: float, /) -> float: ...
+    def shuffle(self, x: list[Any], /) -> None: ...
 
 
 Draw = Callable[[RandomSource, int, int], float]
@@ -103,6 +106,8 @@ def generator(seed: int | random.Random | None) -> random.Random | None:
     >>> generator(3).uniform(0, 1) == generator(3).uniform(0, 1)
     True
     """
+    import random  # slow to import, and a program without networks does without it
+
     if seed is None or isinstance(seed, random.Random):
         return seed
     if not isinstance(seed, int):
@@ -112,4 +117,6 @@ def generator(seed: int | random.Random | None) -> random.Random | None:
 
 def random_source(seed: int | random.Random | None) -> RandomSource:
     """What to draw from: the generator of that seed, or Python's `random` itself, as micrograd does."""
+    import random
+
     return generator(seed) or cast(RandomSource, random)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ValueTypeError
+from ..ops.row import as_number
 
 if TYPE_CHECKING:
     from .modules import Module
 
-__all__ = ["Inputs", "as_inputs", "shown"]
+__all__ = ["Inputs", "as_inputs", "is_number", "shown"]
 
 
 class Inputs(tuple[Value, ...]):
@@ -31,9 +32,12 @@ def as_inputs(sample: Any, width: int, owner: Module) -> Inputs:
     if sample.__class__ is Inputs:
         checked: Inputs = sample
     elif _is_list(sample):
-        checked = Inputs([_as_value(number, index, owner) for index, number in enumerate(sample)])
+        checked = Inputs([
+            number if isinstance(number, Value) else _input_leaf(number, index, owner)
+            for index, number in enumerate(sample)
+        ])
     elif width == 1:  # a layer of one neuron gives a Value, and the next layer takes it as it is
-        checked = Inputs([_as_value(sample, 0, owner)])
+        checked = Inputs([sample if isinstance(sample, Value) else _input_leaf(sample, 0, owner)])
     else:
         raise ArgumentError(f"{owner._title} takes a list of {_count(width)}, got {shown(sample)}")
     if len(checked) != width:
@@ -48,9 +52,7 @@ def _is_list(sample: Any) -> bool:
     return isinstance(sample, Iterable) and getattr(sample, "ndim", 1) > 0
 
 
-def _as_value(number: Any, index: int, owner: Module) -> Value:
-    if isinstance(number, Value):
-        return number
+def _input_leaf(number: Any, index: int, owner: Module) -> Value:
     if isinstance(number, (list, tuple)) or getattr(number, "ndim", 0) > 0:
         raise ArgumentError(f"{owner._title} takes one sample, a flat list of numbers, but input {index} is "
                             f"itself a list: {shown(number)}. Call it for each sample: [model(x) for x in X]")
@@ -60,11 +62,23 @@ def _as_value(number: Any, index: int, owner: Module) -> Value:
         raise ArgumentError(f"{owner._title} takes numbers or Values; input {index} is {shown(number)}, "
                             f"a {type(number).__name__}") from error
     leaf.freeze()
+    leaf._scope = owner._placed.rpartition("/")[0] if owner._placed else ""  # beside the module, not in it
     return leaf
 
 
 def _count(width: int) -> str:
     return "1 number" if width == 1 else f"{width} numbers"
+
+
+def is_number(thing: Any) -> bool:
+    """Whether it is a plain real number: int, float, bool, a NumPy scalar, a Fraction."""
+    if thing.__class__ is float or thing.__class__ is int:
+        return True
+    try:
+        as_number(thing)
+    except ValueTypeError:
+        return False
+    return True
 
 
 def shown(thing: object) -> str:

@@ -7,11 +7,10 @@ the start to U(±1/√fan_in) for weights and biases, which is what `torch.nn.Li
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import mul
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..engine import Value
@@ -20,6 +19,9 @@ from .activations import Activation, activation_named
 from .initialisation import DEFAULT_INIT, Draw, generator, init_named, random_source
 from .inputs import as_inputs
 from .modules import Module
+
+if TYPE_CHECKING:
+    import random
 
 __all__ = ["MLP", "Layer", "Neuron"]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 from .. import ops
 from ..engine import Value, scope
 from ..errors import ArgumentError, nearest
+from ..ops.row import as_number
+from .inputs import is_number
 
 __all__ = ["LOSSES", "Loss", "bce_with_logits", "cross_entropy", "flat_output", "hinge", "loss_named", "mse"]
 
@@ -164,9 +165,9 @@ def _class_term(logits: list[Value], target: int) -> Any:
 
 
 def _not_finite(number: Any) -> str:
-    if not isinstance(number, Real):
+    if not is_number(number):
         return f"a target is a plain number, this is a {type(number).__name__}"
-    return "" if math.isfinite(number) else "a target must be finite. Leave such samples out."
+    return "" if math.isfinite(as_number(number)) else "a target must be finite. Leave such samples out."
 
 
 def _any(target: float) -> str:

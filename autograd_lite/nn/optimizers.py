@@ -16,6 +16,11 @@ from ..rules import UNREACHED
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "optimizer_named"]
 
+Memory = list[tuple[int, tuple[float, ...]]]
+"""For each parameter the number of steps it has taken and the rule's state."""
+
+Snapshot = tuple[list[float], Memory]
+
 
 class Optimizer:
     """What all optimizers share: parameters, settings of the rule, and the rule's state for each parameter.
@@ -34,7 +39,7 @@ class Optimizer:
         self.settings = settings
         self.lr = lr
         zeros = (0.0,) * len(self.state_names)
-        self._memory: list[tuple[int, tuple[float, ...]]] = [(0, zeros)] * len(self.parameters)
+        self._memory: Memory = [(0, zeros)] * len(self.parameters)
 
     @property
     def lr(self) -> float:
@@ -47,15 +52,12 @@ class Optimizer:
 
     def step(self) -> None:
         """Move the parameters once, by the gradients they hold now."""
-        before = [parameter.data for parameter in self.parameters]
-        after, memory = self._next()
+        before = self._snapshot()
+        after = self._next()
         try:
-            for parameter, number in zip(self.parameters, after, strict=True):
-                parameter.data = number
-            self._memory = memory
+            self._restore(after)
         except BaseException:  # Ctrl-C too: a half-done step is taken back
-            for parameter, number in zip(self.parameters, before, strict=True):
-                parameter.data = number
+            self._restore(before)
             raise
 
     def zero_grad(self) -> None:
@@ -100,8 +102,17 @@ class Optimizer:
         settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
         return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr!r}{settings})"
 
-    def _next(self) -> tuple[list[float], list[tuple[int, tuple[float, ...]]]]:
-        """Every parameter's next number and memory; nothing is changed yet."""
+    def _snapshot(self) -> Snapshot:
+        """All that a step changes: the parameters' numbers, and the memory (a list that is never changed)."""
+        return [parameter.data for parameter in self.parameters], self._memory
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        for parameter, number in zip(self.parameters, snapshot[0], strict=True):
+            parameter.data = number
+        self._memory = snapshot[1]
+
+    def _next(self) -> Snapshot:
+        """The snapshot after the next step; nothing is changed yet."""
         update, lr, settings = type(self).update, self.lr, self.settings
         after, memory = [], []
         for parameter, (steps, state) in zip(self.parameters, self._memory, strict=True):

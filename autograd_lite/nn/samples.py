@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any
 
 from ..errors import ArgumentError
-from .inputs import shown
+from ..ops.row import as_number
+from .inputs import is_number, shown
 
 __all__ = ["as_samples", "as_targets"]
 
@@ -67,8 +67,8 @@ def _row(row: Any) -> Any:
 
 
 def _check_number(number: Any, place: str) -> None:
-    if not isinstance(number, Real):
+    if not is_number(number):
         raise ArgumentError(f"{place} is {shown(number)}, a {type(number).__name__}; expected a plain number")
-    if not math.isfinite(number):
+    if not math.isfinite(as_number(number)):
         raise ArgumentError(f"{place} is {number!r}; expected a finite number. "
                             "Leave such samples out, or fill the gap.")

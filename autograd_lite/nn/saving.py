@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,6 @@ from ..files import FileError, atomic_write
 __all__ = ["FORMAT", "read_parameters", "write_parameters"]
 
 FORMAT = "autograd-lite parameters 1"
-
-# What NumPy and zipfile raise for a file that was cut, altered, or is something else. A lone array (.npy) has
-# no `with` and no names: AttributeError, TypeError.
-_DAMAGE = (
-    OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def write_parameters(
@@ -58,14 +49,23 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[dict[str, float], dic
 
 
 def _arrays(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
+    import zipfile
+    import zlib
+
     import numpy as np
 
+    # What is raised for a file that was cut, altered, or is something else. A lone array (.npy) has no `with`
+    # and no names: AttributeError, TypeError.
+    damage = (
+        OSError, ValueError, EOFError, TypeError, AttributeError, NotImplementedError,
+        zipfile.BadZipFile, zlib.error,
+    )  # fmt: skip
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ("format", "names", "values", "modules", "kinds")}
     except KeyError as error:
         raise _damaged(path, f"it was not written by Module.save ({error.args[0]})") from error
-    except _DAMAGE as error:
+    except damage as error:
         raise _damaged(path, str(error)) from error
     if arrays["format"].tolist() != FORMAT:
         raise _damaged(path, f"its format is {arrays['format'].tolist()!r}, this version reads {FORMAT!r}")

@@ -6,7 +6,6 @@ For every batch: forget the gradients, run each sample forward and backward, tak
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,11 +13,11 @@ from typing import Any, Literal
 
 from ..engine import Value
 from ..errors import ArgumentError, AutogradError
-from .initialisation import generator
+from .initialisation import random_source
 from .inputs import shown
 from .losses import Loss, flat_output, loss_named
 from .modules import without_scopes
-from .optimizers import Optimizer, optimizer_named
+from .optimizers import Optimizer, Snapshot, optimizer_named
 from .progress import ProgressBar
 from .samples import as_samples, as_targets
 
@@ -63,6 +62,11 @@ class History:
         self.loss.append(loss)
         self.lr.append(lr)
         self.seconds.append(seconds)
+
+    def _drop_unfinished(self) -> None:
+        """Drop an epoch whose numbers were not all written when Ctrl-C came."""
+        for column in (self.epoch, self.loss, self.lr):
+            del column[len(self.seconds) :]  # written last
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def fit(
         loss=loss_named(loss),
         optimizer=_as_optimizer(optimizer, lr, model),
         batch_size=_as_batch_size(batch_size, len(samples)),
-        shuffle=(generator(seed) or random).shuffle,
+        shuffle=random_source(seed).shuffle,
     )
     listeners = (callbacks,) if callable(callbacks) else tuple(callbacks)
     with ProgressBar(epochs, progress) as bar:
@@ -150,6 +154,7 @@ def _run(training: _Training, epochs: int, listeners: Sequence[Callback], bar: P
                 if reason := listener(event):
                     return reason if isinstance(reason, str) else f"a callback stopped it after epoch {epoch}"
     except KeyboardInterrupt:
+        history._drop_unfinished()
         return f"interrupted by Ctrl-C in epoch {epoch}; the model is that of the last finished step"
     return f"all {epochs} epochs done"
 
@@ -165,7 +170,7 @@ class _Training:
     shuffle: Callable[[list[int]], None]
     history: History = field(default_factory=History)
     targets_checked: bool = False
-    good: tuple[list[float], Any] | None = None
+    good: Snapshot | None = None
 
     def run_epoch(self, epoch: int) -> float:
         """All samples once; returns their mean loss."""
@@ -188,7 +193,7 @@ class _Training:
             self._give_up(epoch, f"the loss is {loss}")
         if not all(math.isfinite(parameter.grad) for parameter in optimizer.parameters):
             self._give_up(epoch, f"the loss is {loss:.4g}, but a gradient is NaN or infinite")
-        self.good = [parameter.data for parameter in optimizer.parameters], optimizer._memory
+        self.good = optimizer._snapshot()
         optimizer.step()
         return loss
 
@@ -222,9 +227,7 @@ class _Training:
 
     def _give_up(self, epoch: int, what: str) -> None:
         if self.good is not None:
-            numbers, self.optimizer._memory = self.good
-            for parameter, number in zip(self.optimizer.parameters, numbers, strict=True):
-                parameter.data = number
+            self.optimizer._restore(self.good)
         kept = "the parameters are again the last good ones" if self.good else "nothing was changed"
         history = replace(self.history, stopped=f"{what} in epoch {epoch}")
         raise TrainingError(
