@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = ["AnomalyError", "AutogradError", "GradientDropped", "GraphError", "nearest"]
@@ -38,6 +37,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     >>> nearest("tahn", ["relu", "tanh"])
     "did you mean 'tanh'? Known: relu, tanh"
     """
+    import difflib  # errors are rare, and importing it would slow down every start
+
     known = sorted(choices)
     close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""

@@ -209,7 +209,7 @@ def _compared(f: Callable[..., Any], args: tuple[Any, ...], rtol: float, atol: f
 def _difference(
     f: Callable[..., Any], numbers: list[float], rebuild: Callable[[list[Any]], Any], index: int
 ) -> float:
-    step = sys.float_info.epsilon ** (1 / 5) * max(
+    step: float = sys.float_info.epsilon ** (1 / 5) * max(
         1.0, abs(numbers[index])
     )  # balances truncation and rounding
 
