@@ -22,7 +22,10 @@ LAYERS: list[list[set[str]]] = [
     [{"errors", "files"}, {"console"}, {"lettering"}, {"naming"}],
     [{"ops"}],
     [{"symbolic"}],
-    [{"engine", "_methods", "_generate", "rules", "adjoints", "inspection", "modes", "protocols", "arrays"}],
+    [
+        {"engine", "_methods", "_generate", "rules", "sweeping", "adjoints", "modes"}
+        | {"handmade", "inspection", "protocols", "arrays"}
+    ],
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
