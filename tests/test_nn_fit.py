@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from autograd_lite import nn
-from autograd_lite.engine import Value, topological_order
+from autograd_lite.engine import Value, no_grad, topological_order
 from autograd_lite.errors import ArgumentError, AutogradError
 from autograd_lite.nn import MLP, Adam, EpochEnd, History, TrainingError, fit
 
@@ -301,6 +301,18 @@ def test_a_gradient_of_nan_is_not_followed():
     with pytest.raises(TrainingError, match="a gradient is NaN or infinite"):
         fit(model, [1, 2], [1, 2], epochs=10)
     assert set(model.state_dict().values()) == {0.0}
+
+
+def test_a_step_to_infinity_is_taken_back_even_the_last():
+    model = MLP(1, [1], seed=0)
+    with pytest.raises(TrainingError, match="the step made a parameter NaN or infinite"):
+        fit(model, [1e3, 2e3], [1.0, 2.0], optimizer="sgd", lr=1.7e308, epochs=1)
+    assert model.state_dict() == MLP(1, [1], seed=0).state_dict()
+
+
+def test_training_without_gradients_is_refused():
+    with no_grad(), pytest.raises(ArgumentError, match="the loss depends on no parameter"):
+        fit(xor_model(), X, Y)
 
 
 # progress

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar, copy_context
+from typing import Any, Self, TypeVar
 
 from ..engine import Value, scope
 from ..errors import ArgumentError, AutogradError
@@ -16,21 +15,24 @@ from .saving import read_parameters, write_parameters
 
 __all__ = ["Module", "without_scopes"]
 
+Result = TypeVar("Result")
+
 _scoped: ContextVar[bool] = ContextVar("autograd_lite_scoped_modules", default=True)
 
 
-@contextmanager
-def without_scopes() -> Iterator[None]:
-    """Within it, modules open no scopes: for graphs that nobody will look at, a quarter of the time less.
+def without_scopes(function: Callable[..., Result], *arguments: Any) -> Result:
+    """`function(*arguments)`, its modules opening no scopes: faster, for graphs that nobody looks at.
 
-    Scopes stay on under `detect_anomaly()` and `trace_source()`, whose messages name them.
+    Scopes stay on under `detect_anomaly()` and `trace_source()`, whose messages name them. The switch is in a
+    copy of the context, so that Ctrl-C at any moment cannot leave it behind.
     """
-    mode = current_mode()
-    token = _scoped.set(mode.anomaly or mode.source)
-    try:
-        yield
-    finally:
-        _scoped.reset(token)
+
+    def run() -> Result:
+        mode = current_mode()
+        _scoped.set(mode.anomaly or mode.source)
+        return function(*arguments)
+
+    return copy_context().run(run)
 
 
 class Module:

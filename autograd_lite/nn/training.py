@@ -187,14 +187,19 @@ class _Training:
         """One step; returns the loss before it."""
         optimizer = self.optimizer
         optimizer.zero_grad()
-        with without_scopes():
-            loss = self.loss_and_gradients(batch)
+        loss = without_scopes(self.loss_and_gradients, batch)
+        parameters = optimizer.parameters
         if not math.isfinite(loss):
             self._give_up(epoch, f"the loss is {loss}")
-        if not all(math.isfinite(parameter.grad) for parameter in optimizer.parameters):
+        if not all(math.isfinite(parameter.grad) for parameter in parameters):
             self._give_up(epoch, f"the loss is {loss:.4g}, but a gradient is NaN or infinite")
+        if not any(parameter.has_grad for parameter in parameters):
+            raise ArgumentError("the loss depends on no parameter of the optimizer: was fit called within "
+                                "no_grad(), or does the model use Values that parameters() does not return?")
         self.good = optimizer._snapshot()
         optimizer.step()
+        if not all(math.isfinite(parameter.data) for parameter in parameters):
+            self._give_up(epoch, f"the loss is {loss:.4g}, but the step made a parameter NaN or infinite")
         return loss
 
     def loss_and_gradients(self, batch: list[int]) -> float:
