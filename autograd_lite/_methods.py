@@ -1463,8 +1463,9 @@ def pull_atan2(node: Value) -> None:
     a = node._x
     b = node._y
     t0 = _hypot(a, b)
-    node._a.grad += upstream * (b / t0 / t0)
-    node._b.grad += upstream * (-a / t0 / t0)
+    t1 = 1.0 if t0 == 0.0 else t0
+    node._a.grad += upstream * (b / t1 / t1)
+    node._b.grad += upstream * (-a / t1 / t1)
 
 
 def pull_atan2_number(node: Value) -> None:
@@ -1472,7 +1473,8 @@ def pull_atan2_number(node: Value) -> None:
     a = node._x
     b = node._y
     t0 = _hypot(a, b)
-    node._a.grad += upstream * (b / t0 / t0)
+    t1 = 1.0 if t0 == 0.0 else t0
+    node._a.grad += upstream * (b / t1 / t1)
 
 
 def pull_atan2_of_number(node: Value) -> None:
@@ -1480,7 +1482,8 @@ def pull_atan2_of_number(node: Value) -> None:
     a = node._x
     b = node._y
     t0 = _hypot(a, b)
-    node._a.grad += upstream * (-a / t0 / t0)
+    t1 = 1.0 if t0 == 0.0 else t0
+    node._a.grad += upstream * (-a / t1 / t1)
 
 
 def pull_sinh(node: Value) -> None:

@@ -203,11 +203,12 @@ def torch_functions(torch: Any) -> dict[str, Function]:
     found: dict[str, Function] = {
         name: getattr(torch, name)
         for name in (
-            "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and", "logical_or",
-            "logical_not", "add", "sub", "mul", "div", "neg", "pow", "square", "reciprocal", "detach", "exp",
-            "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
-            "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "abs", "sign", "floor", "ceil", "round",
-            "maximum", "minimum", "hypot", "erf", "erfc", "lgamma", "digamma", "sigmoid", "relu", "selu", "logaddexp",
+            "greater", "greater_equal", "less", "less_equal", "not_equal", "logical_and",
+            "logical_or", "logical_not", "add", "sub", "mul", "div", "neg", "pow", "square",
+            "reciprocal", "detach", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "sqrt",
+            "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh",
+            "acosh", "atanh", "abs", "sign", "floor", "ceil", "round", "maximum", "minimum",
+            "hypot", "erf", "erfc", "lgamma", "digamma", "sigmoid", "relu", "selu", "logaddexp",
         )
     }  # fmt: skip
     found |= {

@@ -143,7 +143,7 @@ def test_display_on_floats(row: Op, point: Point) -> None:
             assert math.isclose(one, other, rel_tol=1e-13, abs_tol=1e-15)
 
 
-# --- tails ---------------------------------------------------------------------------------------------------
+# --- tails ------------------------------------------------------------------------------------------
 
 # Where a careless formula loses every digit or overflows. Both value and slope are checked.
 TAILS = {

@@ -228,6 +228,12 @@ def _not_a_number(a: float) -> float:
     return NAN
 
 
+def _radius(a: Any, b: Any) -> Any:
+    """The distance of (a, b) from the origin, to divide by: 1 at the origin itself."""
+    distance = hypot(a, b)
+    return where(distance == 0.0, 1.0, distance)
+
+
 def sech_squared(a: Any) -> Any:
     """1 - tanh(a)**2 to full relative accuracy: the plain form is 10 % off at |a| = 16 already."""
     decay = exp(-2.0 * absolute(a))
@@ -250,8 +256,8 @@ acos = Op("acos", "inverse cosine", native=math.acos, ieee=_not_a_number, native
 atan = Op("atan", "inverse tangent", native=math.atan, natives=same("atan", "arctan"),
           partials=lambda a, y: (1.0 / (1.0 + a * a),), points=REALS, edges=REAL_EDGES)  # fmt: skip
 atan2 = Op("atan2", "angle of the point (b, a)", native=math.atan2, arity=2, natives=same("atan2", "arctan2"),
-           kink="slopes NaN at (0, 0), as in PyTorch",
-           partials=lambda a, b, y: (b / hypot(a, b) / hypot(a, b), -a / hypot(a, b) / hypot(a, b)),
+           kink="slopes 0 and 0 at (0, 0)",
+           partials=lambda a, b, y: (b / _radius(a, b) / _radius(a, b), -a / _radius(a, b) / _radius(a, b)),
            display=lambda a, b, y: (b / (a * a + b * b), -a / (a * a + b * b)),
            points=((1.0, 2.0), (-0.5, -3.0), (2.0, -1.0)), edges=((0.0, 0.0), (0.0, -1.0), (INF, 1.0), (NAN, 1.0)))  # fmt: skip
 sinh = Op("sinh", "hyperbolic sine", native=math.sinh, ieee=_sinh_overflow, natives=same("sinh"),
