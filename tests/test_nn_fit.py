@@ -387,7 +387,7 @@ OTHER = MLP(2, [4, 1], seed=1)
         ({"loss": "mes"}, "unknown loss 'mes': did you mean 'mse'?"),
         ({"loss": 3}, "loss is a name or a function"),
         ({"loss": "cross_entropy"}, "needs a model with an output for each class"),
-        ({"loss": "hinge"}, "target 0 is 0.0; expected a label −1 or 1"),
+        ({"loss": "hinge"}, "target 0 is 0.0; expected a label -1 or 1"),
         ({"loss": lambda outputs, targets: 1.0}, "the loss function must return a Value, got 1.0"),
         ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean 'adam'?"),
         ({"optimizer": 3}, "optimizer is a name or an optimizer"),

@@ -147,7 +147,7 @@ def test_loss_graph_sits_in_a_scope_of_its_name():
         (mse, 2, 3.0, "takes a list of outputs and a list of as many targets"),
         (bce_with_logits, 1, [1.5], "expected a label 0 or 1, or a probability"),
         (bce_with_logits, 1, [-1], "expected a label 0 or 1"),
-        (hinge, 1, [0], "expected a label −1 or 1"),
+        (hinge, 1, [0], "expected a label -1 or 1"),
         (cross_entropy, 1, [1], "needs a model with an output for each class"),
     ],
 )

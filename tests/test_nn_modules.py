@@ -103,6 +103,20 @@ def test_modules_in_micrograds_style_work_unchanged():
     ]  # fmt: skip
 
 
+def test_subclasses_that_build_their_own_parts_work():
+    class OwnNeurons(Layer):
+        def __init__(self, nin, nout):
+            self.neurons = [Neuron(nin) for _ in range(nout)]
+
+    class OwnLayers(MLP):
+        def __init__(self):
+            self.layers = [OwnNeurons(2, 3), OwnNeurons(3, 1)]
+
+    assert isinstance(OwnLayers()([1.0, 2.0]), Value)
+    with pytest.raises(ArgumentError, match='Neuron "model/layer 0/neuron 0" takes 2 numbers'):
+        OwnLayers()([1.0, 2.0, 3.0])
+
+
 def test_overridden_parameters_decide_which_there_are():
     class Odd(Module):
         def __init__(self):

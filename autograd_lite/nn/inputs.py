@@ -21,13 +21,13 @@ class Inputs(tuple[Value, ...]):
     __slots__ = ()
 
 
-def as_inputs(sample: Any, width: int, owner: Module) -> Inputs:
+def as_inputs(sample: Any, width: int | None, owner: Module) -> Inputs:
     """The sample as Values: a plain number becomes one frozen leaf labelled x0, x1, …
 
     Frozen, because no gradient is wanted there; one leaf for all neurons, so that a drawing shows the
     input once with an arrow to each weight it meets. Give `Value`s to have gradients of the inputs.
     Where one input is taken, it may come without its list. Raises `ArgumentError`, naming the `owner`,
-    for anything but `width` numbers in a flat list.
+    for anything but `width` numbers in a flat list; any number of them if `width` is None.
     """
     if sample.__class__ is Inputs:
         checked: Inputs = sample
@@ -40,7 +40,7 @@ def as_inputs(sample: Any, width: int, owner: Module) -> Inputs:
         checked = Inputs([sample if isinstance(sample, Value) else _input_leaf(sample, 0, owner)])
     else:
         raise ArgumentError(f"{owner._title} takes a list of {_count(width)}, got {shown(sample)}")
-    if len(checked) != width:
+    if width is not None and len(checked) != width:
         raise ArgumentError(f"{owner._title} takes {_count(width)} for a sample, "
                             f"got {len(checked)}: {shown(sample)}")
     return checked
@@ -66,7 +66,9 @@ def _input_leaf(number: Any, index: int, owner: Module) -> Value:
     return leaf
 
 
-def _count(width: int) -> str:
+def _count(width: int | None) -> str:
+    if width is None:
+        return "numbers"
     return "1 number" if width == 1 else f"{width} numbers"
 
 

@@ -80,6 +80,9 @@ class Layer(Module):
     [0.01, -0.455, 0.569]
     """
 
+    nin: int | None = None
+    """How many inputs it takes; None where a subclass builds its neurons in another way."""
+
     def __init__(
         self,
         nin: int,
@@ -150,7 +153,7 @@ class MLP(Module):
 
     def forward(self, x: Any) -> Any:
         """The network's answer to one sample: a Value if the last layer has one neuron, else a list."""
-        x = as_inputs(x, self.layers[0].nin, self)
+        x = as_inputs(x, getattr(self.layers[0], "nin", None), self)
         for layer in self.layers:
             x = layer(x)
         return x

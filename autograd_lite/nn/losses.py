@@ -179,11 +179,11 @@ def _a_probability(target: float) -> str:
 
 
 def _a_sign(target: float) -> str:
-    return "" if target in (-1, 1) else "expected a label −1 or 1"
+    return "" if target in (-1, 1) else "expected a label -1 or 1"
 
 
 def _a_class(target: float) -> str:
-    return "" if target >= 0 and target == int(target) else "expected the index of a class: 0, 1, 2, …"
+    return "" if target >= 0 and target == int(target) else "expected the index of a class: 0, 1, 2, ..."
 
 
 LOSSES: dict[str, Loss] = {

@@ -95,11 +95,20 @@ class Module:
         """Pairs of name and parameter, such as `("layers.0.neurons.2.w.1", Value(…))`.
 
         A parameter that two modules share appears once, under the first of its names.
+
+        >>> from autograd_lite import nn
+        >>> [name for name, _ in nn.Layer(1, 2).named_parameters()]
+        ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
         """
         return list(_distinct(self._named("", set())))
 
     def named_modules(self) -> list[tuple[str, Module]]:
-        """Pairs of name and module, this module first, under the name ""."""
+        """Pairs of name and module, this module first, under the name "".
+
+        >>> from autograd_lite import nn
+        >>> [name for name, _ in nn.MLP(2, [1]).named_modules()]
+        ['', 'layers.0', 'layers.0.neurons.0']
+        """
         found: list[tuple[str, Module]] = []
         _collect_modules("", self, found, set())
         return found
@@ -110,7 +119,15 @@ class Module:
             parameter.grad = UNREACHED  # Value.zero_grad() would look for what a parameter depends on
 
     def freeze(self) -> Self:
-        """Make every parameter constant: no gradient flows into it and no optimizer changes it."""
+        """Make every parameter constant: no gradient flows into it and no optimizer changes it.
+
+        >>> from autograd_lite import nn
+        >>> model = nn.MLP(2, [3, 1], seed=0)
+        >>> model.layers[0].freeze()
+        Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)]
+        >>> sum(p.is_frozen for p in model.parameters())
+        9
+        """
         for parameter in self.parameters():
             parameter.freeze()
         return self
@@ -124,7 +141,12 @@ class Module:
     # saving
 
     def state_dict(self) -> dict[str, float]:
-        """The number in every parameter, by name."""
+        """The number in every parameter, by name.
+
+        >>> from autograd_lite import nn
+        >>> nn.Neuron(1, init="zeros").state_dict()
+        {'w.0': 0.0, 'b': 0.0}
+        """
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
@@ -151,6 +173,14 @@ class Module:
 
         Raises `FileError` for a file that is missing or damaged, `ArgumentError` for one that was saved from
         a module of another shape or with other activations; the module is then exactly as before.
+
+        >>> import tempfile
+        >>> from autograd_lite import nn
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     nn.MLP(2, [3, 1], seed=0).save(f"{folder}/model.npz")
+        ...     model = nn.MLP(2, [3, 1], seed=1).load(f"{folder}/model.npz")
+        >>> model.state_dict() == nn.MLP(2, [3, 1], seed=0).state_dict()
+        True
         """
         state, kinds = read_parameters(path)
         own = self._kinds()

@@ -66,7 +66,11 @@ class Optimizer:
             parameter.grad = UNREACHED
 
     def state_dict(self) -> dict[str, Any]:
-        """The rule's name, its settings and its state, as plain data that nothing else holds."""
+        """The rule's name, its settings and its state, as plain data that nothing else holds.
+
+        >>> SGD([Value(1.0)], lr=0.1).state_dict()["state"]
+        {'velocity': [0.0]}
+        """
         return {
             "rule": type(self).__name__,
             "settings": {"lr": self.lr, **self.settings},
