@@ -99,6 +99,45 @@ def test_sample_by_sample_equals_one_graph(loss):
         assert list(other.state_dict().values()) == pytest.approx(list(model.state_dict().values()), rel=1e-9)
 
 
+def torch_twin(model, activation):
+    """The same network in PyTorch, with the same numbers in it."""
+    import torch
+
+    parts = []
+    for layer in model.layers:
+        linear = torch.nn.Linear(len(layer.neurons[0].w), len(layer.neurons), dtype=torch.float64)
+        with torch.no_grad():
+            for k, neuron in enumerate(layer.neurons):
+                linear.weight[k] = torch.tensor([w.data for w in neuron.w], dtype=torch.float64)
+                linear.bias[k] = neuron.b.data
+        parts += [linear, activation()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("loss", ["mse", "bce_with_logits", "cross_entropy"])
+def test_fifty_epochs_are_pytorchs(optimizer, loss):
+    torch = pytest.importorskip("torch", reason="compares with PyTorch (extra `oracle`)")
+    outputs = 2 if loss == "cross_entropy" else 1
+    model = MLP(2, [5, outputs], activation="tanh", seed=3)
+    twin = torch_twin(model, torch.nn.Tanh)
+    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer](twin.parameters(), lr=0.05)
+    kinds = {"mse": torch.nn.MSELoss, "bce_with_logits": torch.nn.BCEWithLogitsLoss}
+    criterion = kinds.get(loss, torch.nn.CrossEntropyLoss)()
+    targets = torch.tensor(Y, dtype=torch.int64 if outputs == 2 else torch.float64)
+    expected = []
+    for _ in range(50):
+        rule.zero_grad()
+        answer = twin(torch.tensor(X, dtype=torch.float64))
+        value = criterion(answer if outputs == 2 else answer[:, 0], targets)
+        value.backward()
+        rule.step()
+        expected.append(value.item())
+    history = fit(model, X, Y, loss=loss, optimizer=optimizer, lr=0.05, epochs=50)
+    assert history.loss == pytest.approx(expected, rel=1e-9)
+
+
 def test_gradient_of_a_smaller_last_batch_is_its_own_mean():
     model = MLP(1, [1], init="zeros")
     fit(model, [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], optimizer="sgd", lr=0.5, epochs=1, batch_size=2, seed=0)
