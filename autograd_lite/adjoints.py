@@ -70,7 +70,7 @@ def tangents(order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Loca
 
 def number_locals(node: Value) -> tuple[float, ...]:
     """The local gradients as numbers. Raises `GraphError` for a hand-made op, which does not tell them."""
-    if "_handmade" in node.__dict__:
+    if node._handmade is not None:
         raise GraphError(
             f"{describe(node)} is a hand-made op: its local gradients are unknown; backward() can be used"
         )
@@ -83,7 +83,7 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
     Raises `GraphError` naming the node if it is hand-made, or if its number or an operand's was replaced
     since.
     """
-    if "_handmade" in node.__dict__:
+    if node._handmade is not None:
         raise GraphError(f"{describe(node)} is a hand-made op: it cannot be differentiated twice")
     op, values, parents = node._rule.op, node.operand_values, node.parents
     if op is None:
@@ -95,7 +95,7 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
                 f"{parent._data!r} now: "
                 "compute the result again before asking for create_graph"
             )
-    if "_pinned" in node.__dict__:
+    if node._pinned is not None:
         raise GraphError(
             f"the data of {describe(node)} was replaced: compute it again before asking for create_graph"
         )
@@ -114,7 +114,7 @@ def handmade_contributions(node: Value, upstream: float) -> list[tuple[Value, fl
         node.grad = upstream
         for parent in parents:
             parent.grad = 0.0
-        node.__dict__["_handmade"]()
+        node._backward()
         return [(parent, parent.grad) for parent in parents]
     finally:
         for each, grad in kept:
@@ -124,7 +124,7 @@ def handmade_contributions(node: Value, upstream: float) -> list[tuple[Value, fl
 def _contributions(node: Value, upstream: Any, locals_of: Locals) -> Iterable[tuple[Value, Any]]:
     if node._a is None:
         return
-    if "_handmade" in node.__dict__ and locals_of is number_locals:
+    if node._handmade is not None and locals_of is number_locals:
         yield from handmade_contributions(node, upstream)
         return
     for parent, local, tracked in zip(node.parents, locals_of(node), node.tracked, strict=True):
@@ -164,7 +164,7 @@ def write_adjoints(root: Value, order: Sequence[Value], seed: float) -> None:
 
 def hooked(node: Value, adjoint: Any) -> Any:
     """The adjoint after the node's hooks have seen it."""
-    for hook in tuple(node.__dict__.get("_hooks", ())):
+    for hook in tuple(node._hooks):
         replaced = hook(adjoint)
         adjoint = adjoint if replaced is None else replaced
     return adjoint

@@ -120,8 +120,8 @@ class Value(_methods.Methods, Inspection, Protocols):
         >>> a.grad, b.grad
         (-3.0, 2.0)
         """
-        if "_handmade" in self.__dict__:
-            self.__dict__["_handmade"]()
+        if self._handmade is not None:
+            self._handmade()
             return
         for parent, local, tracked in zip(self.parents, self.local_gradients(), self.tracked, strict=True):
             if tracked and not parent.is_frozen:
@@ -138,7 +138,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         op, operands, immediates, y = self._rule.op, self.operand_values, self.immediates, self._data
         if op is None:
             return tuple
-        pinned = self.__dict__.get("_pinned")
+        pinned = self._pinned
         if pinned is not None:
             return lambda: pinned
         return lambda: op.local_gradients(operands, immediates, y)
@@ -155,9 +155,9 @@ class Value(_methods.Methods, Inspection, Protocols):
     @data.setter
     def data(self, number: Any) -> None:
         number = as_number(number)
-        if self._a is not None and "_pinned" not in self.__dict__ and "_handmade" not in self.__dict__:
+        if self._a is not None and self._pinned is None and self._handmade is None:
             # the slopes may be written in terms of the number that goes
-            self.__dict__["_pinned"] = self.local_gradients()
+            self._pinned = self.local_gradients()
             self._rule = Rule(self._rule.op, self.tracked, pull_pinned)
         self._data = number
 
@@ -195,7 +195,7 @@ class Value(_methods.Methods, Inspection, Protocols):
 
         Returns a function that removes the hook.
         """
-        hooks = self.__dict__.setdefault("_hooks", [])
+        hooks = self._hooks = self._hooks or []
         hooks.append(hook)
         switches.hooks += 1
         return lambda: hooks.remove(hook) if hook in hooks else None
@@ -266,7 +266,7 @@ def annotate(node: Value) -> Value:
     if mode.scope:
         node._scope = mode.scope
     if mode.source:
-        node.__dict__["_source"] = source_line()
+        node._source = source_line()
     if mode.anomaly and node._a is not None and node._data - node._data != 0.0:
         raise AnomalyError(
             f"{operation(node)} gave {node._data}{place(node)}; its domain is {node._rule.op.domain}"
@@ -286,27 +286,28 @@ def topological_order(*roots: Value) -> list[Value]:
         if root in seen:
             continue
         seen.add(root)
-        stack = [(root, iter(_real_parents(root)))]
-        while stack:
-            node, parents = stack[-1]
-            for parent in parents:
-                if parent not in seen:
+        path, positions = [root], [0]  # the nodes being visited, and which of its parents each looks at next
+        while path:
+            parents = _linked(path[-1])
+            for position in range(positions[-1], len(parents)):
+                parent = parents[position]
+                if parent is not None and parent not in seen:
                     seen.add(parent)
-                    stack.append((parent, iter(_real_parents(parent))))
+                    positions[-1] = position + 1
+                    path.append(parent)
+                    positions.append(0)
                     break
             else:
-                order.append(node)
-                stack.pop()
+                order.append(path.pop())
+                positions.pop()
     return order
 
 
-def _real_parents(node: Value) -> tuple[Value, ...]:
-    first = node._a
-    if first is None:
+def _linked(node: Value) -> tuple[Any, ...]:
+    """The fields that hold parents; None stands for a plain number."""
+    if node._a is None:
         return ()
-    if node._b is MANY:
-        return tuple(parent for parent in first if parent is not None)
-    return (first, node._b)
+    return node._a if node._b is MANY else (node._a, node._b)
 
 
 def gradients(output: Value, inputs: Sequence[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
@@ -334,8 +335,8 @@ def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
     anomaly = current_mode().anomaly
     for node in order:
         node.grad = hooked(node, node.grad)
-        if "_handmade" in node.__dict__:
-            node.__dict__["_handmade"]()
+        if node._handmade is not None:
+            node._handmade()
             continue
         for parent, local, tracked in zip(node.parents, node.local_gradients(), node.tracked, strict=True):
             if tracked:

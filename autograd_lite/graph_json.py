@@ -92,7 +92,7 @@ def _dress(value: Value, node: Node) -> None:
     if node.scope != value.scope:
         value._scope = node.scope
     if node.source:
-        value.__dict__["_source"] = node.source
+        value._source = node.source
     if node.is_frozen:
         value.freeze()
     if node.grad is not None:

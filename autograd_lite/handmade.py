@@ -43,7 +43,7 @@ def make_by_hand(node: Value, parents: tuple[Any, ...], name: str) -> None:
             f"the children of a hand-made node must be Values, got {parents!r:.80}. "
             "For a name write Value(2.0, label='x')"
         )
-    node.__dict__["_handmade"] = _pass_nothing_on
+    node._handmade = _pass_nothing_on
     if parents:
         node._a, node._b, node._x = parents, MANY, tuple(parent._data for parent in parents)
         node._y = ()
@@ -52,16 +52,16 @@ def make_by_hand(node: Value, parents: tuple[Any, ...], name: str) -> None:
 
 def become_handmade(node: Value, function: Callable[[], None]) -> None:
     """Put a user's function in the place of the chain rule of this node."""
-    if node._a is not None and "_handmade" not in node.__dict__:
+    if node._a is not None and node._handmade is None:
         parents = tuple(p for p, tracked in zip(node.parents, node.tracked, strict=True) if tracked)
         make_by_hand(node, parents, node.op_text)
-    node.__dict__["_handmade"] = function  # on a leaf it stays unused, as in micrograd
+    node._handmade = function  # on a leaf it stays unused, as in micrograd
 
 
 def _pull_handmade(node: Value) -> None:
     if node.grad != node.grad:  # what its maker does with NaN is unknown: leave it to the careful sweep
         raise ArithmeticError
-    node.__dict__["_handmade"]()
+    node._backward()
 
 
 def _pass_nothing_on() -> None:

@@ -4,6 +4,8 @@ message.
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,15 @@ class Inspection:
     """The read-only properties of a Value."""
 
     __slots__ = ()
+
+    # What few nodes have is kept in the instance's __dict__, which Python makes when it is first written to: reading
+    # these defaults from the class costs a node nothing.
+    _constants: dict[int, Value] | None = None  # the leaves that stand for plain numbers of the expression
+    _handmade: Callable[[], None] | None = None  # a `_backward` of the user's own
+    _hooks: Any = ()
+    _pinned: tuple[float, ...] | None = None  # the slopes, if the number was replaced since
+    _source: str = ""
+
     if TYPE_CHECKING:
         _a: Any
         _b: Any
@@ -46,7 +57,9 @@ class Inspection:
         operands = self._operands()
         if all(operand is not None for operand in operands):  # `in` would compare numbers
             return operands
-        constants = self.__dict__.setdefault("_constants", {})
+        constants = self._constants
+        if constants is None:
+            constants = self._constants = {}  # type: ignore[misc]  # kept in the instance's __dict__
         for position, parent in enumerate(operands):
             if parent is None and position not in constants:
                 constants[position] = constant_leaf(self.__class__, self.operand_values[position])
@@ -129,7 +142,7 @@ class Inspection:
     @property
     def source(self) -> str:
         """`file.py:12`, where this node was made, if it was made within `trace_source()`; else ""."""
-        return str(self.__dict__.get("_source", ""))
+        return self._source
 
     @property
     def is_leaf(self) -> bool:
@@ -220,18 +233,26 @@ def copied(node: Any, memo: dict[int, Any]) -> Any:
         )
     copy = object.__new__(node.__class__)
     memo[id(node)] = copy
-    for name in ("_data", "grad", "_rule", "_x", "_y", "_label", "_scope"):
+    grad = node.grad
+    copy._data, copy._rule = node._data, node._rule
+    copy.grad = grad if grad.__class__ is float else deepcopy(grad, memo)
+    first, second = node._a, node._b
+    if second is MANY:
+        copy._a, copy._b = tuple([p if p is None else memo[id(p)] for p in first]), MANY
+    else:
+        copy._a = None if first is None else memo[id(first)]
+        copy._b = None if second is None else memo[id(second)]
+    for name in _UNSET_AT_TIMES:
         try:
-            slot = object.__getattribute__(node, name)
+            setattr(copy, name, getattr(node, name))
         except AttributeError:
             continue
-        setattr(copy, name, deepcopy(slot, memo) if hasattr(slot, "_data") else slot)
-    if node._b is MANY:
-        copy._a, copy._b = tuple(None if p is None else memo[id(p)] for p in node._a), MANY
-    else:
-        copy._a = None if node._a is None else memo[id(node._a)]
-        copy._b = None if node._b is None else memo[id(node._b)]
-    extras = {key: value for key, value in node.__dict__.items() if key not in ("_constants", "_hooks")}
-    if extras:
-        copy.__dict__.update({key: deepcopy(value, memo) for key, value in extras.items()})
+    # asking for __dict__ would make one for every node; looking whether there is one does not
+    if any(each.__class__ is dict for each in gc.get_referents(node)):
+        for name, value in vars(node).items():
+            if name not in ("_constants", "_hooks"):
+                setattr(copy, name, deepcopy(value, memo))
     return copy
+
+
+_UNSET_AT_TIMES = ("_x", "_y", "_label", "_scope")

@@ -6,16 +6,15 @@ This is `Value.backward()` once more, with everything written down instead of in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .engine import Value, chain, topological_order
+from .modes import switches
 
 __all__ = ["Passes", "Push"]
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """What a node passes along one edge: `before + amount = after` on the parent's gradient.
 
     `order` counts the contributions that this parent got earlier. Numbers are None where no gradient flows.
@@ -114,16 +113,17 @@ class Passes:
     def _run_backward(self) -> None:
         self.gradients[self.root] = self.seed
         for number in reversed(self.inner):
-            self._call_hooks(number)
+            if switches.hooks:
+                self._call_hooks(number)
             push = self._push_by_hand if _is_opaque(self.nodes[number]) else self._push
             self.pushes[number] = tuple(push(number))
-        for number, node in enumerate(self.nodes):
+        for number, node in enumerate(self.nodes if switches.hooks else ()):
             if node.is_leaf:
                 self._call_hooks(number)
 
     def _call_hooks(self, number: int) -> None:
         """A node's hooks may replace its finished gradient, here as in `backward()`."""
-        for hook in tuple(getattr(self.nodes[number], "__dict__", {}).get("_hooks", ())):
+        for hook in tuple(self.nodes[number]._hooks):
             before = self.gradients[number]
             replaced = hook(before)
             if replaced is not None and before is not None:

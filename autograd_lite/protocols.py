@@ -148,7 +148,7 @@ class Protocols:
         """micrograd's closure: pushes this node's gradient to its parents. Assign a function for an op of
         your own.
         """
-        return self.__dict__.get("_handmade") or self.backward_step  # type: ignore[attr-defined,no-any-return]
+        return self._handmade or self.backward_step  # type: ignore[attr-defined,no-any-return]
 
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:

@@ -111,6 +111,6 @@ def pull_units(node: Any) -> None:
 
 def pull_pinned(node: Any) -> None:
     """For a node whose number was replaced: the slopes are those of its first number."""
-    for parent, local, tracked in zip(node.parents, node.__dict__["_pinned"], node.tracked, strict=True):
+    for parent, local, tracked in zip(node.parents, node._pinned, node.tracked, strict=True):
         if tracked:
             parent.grad += node.grad * local
