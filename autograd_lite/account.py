@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -312,17 +313,24 @@ def json_text(steps: Backprop) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(item: Any, *, inside: bool = False) -> Any:
+def _plain(item: Any) -> Any:
     """A frozen record as a dictionary; nodes inside others become their index, special numbers strings."""
     if isinstance(item, float):
         return _json_number(item)
     if isinstance(item, tuple):
-        return [_plain(part, inside=True) for part in item]
-    if inside and hasattr(item, "constant"):
-        return item.index
-    if not dataclasses.is_dataclass(item):
-        return item
-    return {field.name: _plain(getattr(item, field.name), inside=True) for field in dataclasses.fields(item)}
+        return [part.index if hasattr(part, "constant") else _plain(part) for part in item]
+    names = _field_names(item.__class__)
+    fields = ((name, getattr(item, name)) for name in names)
+    return (
+        {name: part.index if hasattr(part, "constant") else _plain(part) for name, part in fields}
+        if names
+        else item
+    )
+
+
+@functools.cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _json_number(value: float) -> float | str:

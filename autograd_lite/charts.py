@@ -13,28 +13,37 @@ from html import escape
 __all__ = ["boundary_chart", "loss_chart"]
 
 _FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
-_STYLE = f"""<style>
-text {{ font-family: {_FONT}; font-size: 13px; fill: #24292f; }}
-.title {{ font-size: 17px; font-weight: bold; }}
-.quiet {{ fill: #57606a; }}
-.paper {{ fill: #ffffff; }}
-.grid {{ stroke: #d0d7de; stroke-width: 1; fill: none; }}
-.curve {{ stroke: #0072b2; stroke-width: 2.5; fill: none; stroke-linejoin: round; stroke-linecap: round; }}
-.area {{ fill: #0072b2; fill-opacity: 0.10; }}
-.goal {{ stroke: #b34700; stroke-width: 1.5; stroke-dasharray: 6 4; fill: none; }}
-.goaltext {{ fill: #b34700; }}
-.dot {{ fill: #0072b2; }}
-.border {{ stroke: #24292f; stroke-width: 2.5; fill: none; stroke-linecap: round; }}
-.mark {{ stroke: #24292f; stroke-width: 2; }}
-.onmap {{ fill: #24292f; font-weight: bold; text-anchor: middle; }}
-.end {{ text-anchor: end; }}
-.middle {{ text-anchor: middle; }}
-@media (prefers-color-scheme: dark) {{
-text {{ fill: #e6edf3; }} .quiet {{ fill: #9ea7b3; }} .paper {{ fill: #0d1117; }} .grid {{ stroke: #30363d; }}
-.curve {{ stroke: #58a6ff; }} .area {{ fill: #58a6ff; }} .dot {{ fill: #58a6ff; }}
-.goal {{ stroke: #ffa657; }} .goaltext {{ fill: #ffa657; }} .onmap {{ fill: #24292f; }}
-}}
-</style>"""
+
+# Looks are attributes, not a style sheet: GitHub's notebook pages drop style sheets, and where a page holds
+# the picture inline its rules would reach the page's other pictures.
+_LOOKS = {
+    "text": 'fill="#24292f"',
+    "title": 'fill="#24292f" font-size="17" font-weight="bold"',
+    "quiet": 'fill="#57606a"',
+    "goaltext": 'fill="#b34700"',
+    "onmap": 'fill="#24292e" font-weight="bold" text-anchor="middle"',
+    "end": 'text-anchor="end"',
+    "middle": 'text-anchor="middle"',
+    "paper": 'fill="#ffffff"',
+    "grid": 'stroke="#d0d7de" stroke-width="1"',
+    "curve": 'stroke="#0072b3" stroke-width="2.5" fill="none" stroke-linejoin="round" stroke-linecap="round"',
+    "area": 'fill="#0072b3" fill-opacity="0.10"',
+    "goal": 'stroke="#b34700" stroke-width="1.5" stroke-dasharray="6 4"',
+    "dot": 'fill="#0072b3"',
+    "border": 'stroke="#24292e" stroke-width="2.5" fill="none" stroke-linecap="round"',
+    "mark": 'stroke="#24292e" stroke-width="2"',
+}
+# What turns into what in a dark setting; the map, its marks and the texts on it stay.
+_DARK = {
+    "#24292f": "#e6edf3", "#57606a": "#9ea7b3", "#ffffff": "#0d1117", "#d0d7de": "#30363d",
+    "#0072b3": "#58a6ff", "#b34700": "#ffa657",
+}  # fmt: skip
+_RULES = "\n".join(
+    f'svg.autograd-chart [{part}="{light}"] {{ {part}: {dark}; }}'
+    for light, dark in _DARK.items()
+    for part in ("fill", "stroke")
+)
+_STYLE = f"<style>\n@media (prefers-color-scheme: dark) {{\n{_RULES}\n}}\n</style>"
 
 _ZERO, _HALF, _ONE = (77, 148, 196), (247, 247, 247), (240, 150, 70)
 _LEVELS = 16
@@ -66,7 +75,7 @@ def loss_chart(losses: Sequence[float], *, goal: float | None = None, title: str
     for power in range(low, high + 1):
         y = place(1, 10.0**power)[1]
         parts += [
-            f'<line class="grid" x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
+            f'<line {_look('grid')} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
             _text(left - 10, y + 4.5, f"{10.0**power:g}", "quiet end"),
         ]
     for epoch in _ticks(last):
@@ -75,7 +84,7 @@ def loss_chart(losses: Sequence[float], *, goal: float | None = None, title: str
     if goal:
         y = place(1, goal)[1]
         parts += [
-            f'<line class="goal" x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
+            f'<line {_look('goal')} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
             _text(left + 8, y - 7, f"goal {goal:g}", "goaltext"),
         ]
     if points:
@@ -91,9 +100,9 @@ def _curve(places: list[Point], floor: float, last: tuple[int, float], right: fl
     words = f"{last[1]:.3g} after {last[0]} epoch{'' if last[0] == 1 else 's'}"
     below = y + 34 < floor
     return [
-        f'<path class="area" d="M{places[0][0]:.1f},{floor:.1f} L{line} L{x:.1f},{floor:.1f} Z"/>',
-        f'<path class="curve" d="M{line}"/>',
-        f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
+        f'<path {_look('area')} d="M{places[0][0]:.1f},{floor:.1f} L{line} L{x:.1f},{floor:.1f} Z"/>',
+        f'<path {_look('curve')} d="M{line}"/>',
+        f'<circle {_look('dot')} cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
         _text(min(x, right) - 10, y + 26 if below else y - 40, words, "end"),
     ]
 
@@ -118,7 +127,7 @@ def boundary_chart(
         return left + size * (x + reach) / (2 * reach), top + size * (reach - y) / (2 * reach)
 
     parts = [_text(24, 34, title, "title"), *_map(field, left, top, cell)]
-    parts.append(f'<path class="border" d="{_border(field, left + cell / 2, top + cell / 2, cell)}"/>')
+    parts.append(f'<path {_look('border')} d="{_border(field, left + cell / 2, top + cell / 2, cell)}"/>')
     for value in (-1, 0, 1):
         x, y = at(value, value)
         parts += [
@@ -132,9 +141,9 @@ def boundary_chart(
     for (a, b), target in samples:
         x, y = at(a, b)
         shape = (
-            f'<rect class="mark" x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#d55e00"/>'
+            f'<rect {_look('mark')} x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#d55e00"/>'
             if target > 0.5
-            else f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="#0072b2"/>'
+            else f'<circle {_look('mark')} cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="#0072b2"/>'
         )
         parts += [shape, _text(x, y - 16, f"{answer(a, b):.2f}", "onmap")]
     parts += _legend(left + size + 28, top, size)
@@ -166,9 +175,9 @@ def _legend(left: float, top: float, height: float) -> list[str]:
         )
     marks = top + bar + 44
     parts += [
-        f'<rect class="mark" x="{left + 1:.0f}" y="{marks - 13:.0f}" width="16" height="16" fill="#d55e00"/>',
+        f'<rect {_look('mark')} x="{left + 1:.0f}" y="{marks - 13:.0f}" width="16" height="16" fill="#d55e00"/>',
         _text(left + 28, marks, "target 1"),
-        f'<circle class="mark" cx="{left + 9:.0f}" cy="{marks + 25:.0f}" r="8.5" fill="#0072b2"/>',
+        f'<circle {_look('mark')} cx="{left + 9:.0f}" cy="{marks + 25:.0f}" r="8.5" fill="#0072b2"/>',
         _text(left + 28, marks + 30, "target 0"),
     ]
     return parts
@@ -240,19 +249,26 @@ def _span_in_words(points: list[tuple[int, float]]) -> str:
     return f"from {points[0][1]:.3g} to {points[-1][1]:.3g} in {len(points)} epochs"
 
 
+def _look(kinds: str) -> str:
+    """The attributes of one kind of mark, or of several: `quiet end` is quiet text that ends at its place."""
+    kinds = kinds if kinds not in ("", "end", "middle") else f"text {kinds}"
+    return " ".join(_LOOKS[kind] for kind in kinds.split())
+
+
 def _text(x: float, y: float, words: str, kind: str = "") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>'
+    return f'<text {_look(kind)} x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>'
 
 
 def _upright(x: float, y: float, words: str) -> str:
     turned = f"translate({x:.0f} {y:.0f}) rotate(-90)"
-    return f'<text class="quiet middle" transform="{turned}">{escape(words)}</text>'
+    return f'<text {_look("quiet middle")} transform="{turned}">{escape(words)}</text>'
 
 
 def _picture(width: int, height: int, parts: list[str], words: str) -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img"><title>{escape(words)}</title>\n{_STYLE}\n'
-        f'<rect class="paper" width="{width}" height="{height}"/>\n{body}\n</svg>\n'
+        f'viewBox="0 0 {width} {height}" class="autograd-chart" role="img" font-family="{_FONT}" font-size="13">'
+        f'<title>{escape(words)}</title>\n{_STYLE}\n'
+        f'<rect {_look('paper')} width="{width}" height="{height}"/>\n{body}\n</svg>\n'
     )

@@ -42,23 +42,19 @@ def check_lines(expression: str, values: Mapping[str, float]) -> tuple[list[str]
     head = ("input", "value", "gradient", "finite difference", "rel. error", "")
     rows = [head, *(_row(one) for one in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = [
-        "  "
-        + "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:5], widths[1:], strict=True)),
-                row[5],
-            ]
-        ).rstrip()
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        numbers = [cell.rjust(width) for cell, width in zip(row[1:5], widths[1:], strict=True)]
+        lines.append("  ".join(["", row[0].ljust(widths[0]), *numbers, row[5]]).rstrip())
     lines.insert(1, "  " + "─" * (sum(widths) + 8))
     wrong = [one.name for one in found if not one.right]
     kinks = " or lies between the slopes at a kink" if any("kink" in one.remark for one in found) else ""
-    verdict = (
-        f"wrong: {', '.join(wrong)}" if wrong else f"every gradient agrees with finite differences{kinks}"
-    )
+    verdict = f"every gradient agrees with finite differences{kinks}"
+    skipped = [one.name for one in found if not math.isfinite(one.difference)]
+    if wrong or skipped:
+        verdict = f"wrong: {', '.join(wrong)}" if wrong else "no gradient is wrong"
+    if skipped:
+        verdict += f"; not compared: {', '.join(skipped)}"
     return [
         f"{expression.strip()} = {number(parse(expression, values).data)}",
         "",
@@ -70,7 +66,7 @@ def check_lines(expression: str, values: Mapping[str, float]) -> tuple[list[str]
 
 def _row(one: Comparison) -> tuple[str, ...]:
     error = "–" if math.isnan(one.relative_error) else f"{one.relative_error:.1e}"
-    mark = ("✓ " if one.right else "✗ ") + one.remark
+    mark = ("✗ " if not one.right else "✓ " if math.isfinite(one.difference) else "") + one.remark
     return one.name, number(one.value), f"{one.gradient:.9g}", f"{one.difference:.9g}", error, mark.strip()
 
 
@@ -99,7 +95,7 @@ def _compared(
     sides = [side for side in (left, right) if math.isfinite(side)]
     if len(sides) < 2 and not math.isfinite(estimate):
         what = "the value is not finite" if not math.isfinite(value) else "the edge of the domain"
-        return Comparison(name, x, gradient, estimate, math.nan, True, f"not compared: {what}")
+        return Comparison(name, x, gradient, estimate, math.nan, True, what)
     if len(sides) == 2 and abs(left - right) > 1e-3 * max(1.0, abs(left), abs(right)):
         slack = 1e-4 * max(1.0, abs(left), abs(right))
         inside = min(sides) - slack <= gradient <= max(sides) + slack

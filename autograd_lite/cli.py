@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 where a check failed, 2 for wrong use."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        status = _run(given)
+        sys.stdout.flush()
+        return status
     except ExpressionError as error:
         _complain(error.shown(lambda text: printable(text, sys.stderr)))
     except AutogradError as error:
@@ -200,7 +202,7 @@ def _draw(options: argparse.Namespace, value: Value) -> int:
     value.backward()
     drawing = draw(value)
     if options.output is None:
-        emit(drawing.text)
+        emit(drawing.text.rstrip("\n"))
     else:
         emit(f"wrote {drawing.save(options.output)}")
     return 0

@@ -70,16 +70,17 @@ def parse_number(text: str) -> float:
     plain = text.strip()
     if plain.lstrip("+-").lower() in {"inf", "infinity", "nan"}:
         return float(plain)
-    result = _Formula(text, {}).build()
+    result = _Formula(text, None).build()
     return result.data if isinstance(result, Value) else float(result)
 
 
 class _Formula:
     """A formula whose syntax tree was read and found to hold only what is allowed."""
 
-    def __init__(self, text: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, text: str, values: Mapping[str, Any] | None) -> None:
         self.text = _one_line(text)
-        self.values = values
+        self.values = values or {}
+        self.numbers_only = values is None
         self.used: set[str] = set()
         self.tree = self._read()
         self._steps = self._check()
@@ -208,7 +209,11 @@ class _Formula:
         name = node.id
         if name in self.values:
             self.used.add(name)
-        elif name not in CONSTANTS:
+        elif name in CONSTANTS:
+            return
+        elif self.numbers_only:
+            raise self._error(f"a number is needed, and {name!r} is a name", node)
+        else:
             close = difflib.get_close_matches(name, self.values, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"add {name}=…"
             if name in FUNCTIONS and not close:

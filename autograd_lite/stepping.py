@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -124,18 +125,18 @@ class Backprop(Sequence[Step]):
 
     def __init__(self, root: Value, names: Mapping[str, Any] | None = None) -> None:
         self._passes = Passes(root)
-        self._nodes = _named_nodes(self._passes, names or {})
+        self._texts, self._labels = _texts_and_labels(self._passes, names or {})
         self._position = 0
 
-    @property
+    @cached_property
     def nodes(self) -> tuple[StepNode, ...]:
         """Every node in topological order, constants just before the first node that uses them."""
-        return self._nodes
+        return tuple(map(self._node, range(len(self._texts))))
 
     @property
     def root(self) -> StepNode:
         """The node that is differentiated."""
-        return self._nodes[self._passes.root]
+        return self._node(self._passes.root)
 
     @property
     def position(self) -> int:
@@ -207,18 +208,18 @@ class Backprop(Sequence[Step]):
     @property
     def gradients(self) -> dict[str, float]:
         """The finished gradient of every node that one reaches, by the node's `text`."""
-        found = zip(self._nodes, self._passes.gradients, strict=False)
-        return {node.text: gradient for node, gradient in found if gradient is not None}
+        found = zip(self._texts, self._passes.gradients, strict=True)
+        return {text: gradient for text, gradient in found if gradient is not None}
 
     @property
     def values(self) -> dict[str, float]:
         """The value of every node, by the node's `text`."""
-        return {node.text: value for node, value in zip(self._nodes, self._passes.values, strict=True)}
+        return dict(zip(self._texts, self._passes.values, strict=True))
 
     def formula(self, node: StepNode) -> str:
         """How `node` was computed, with the names of its operands; empty for a leaf."""
         operands = self._passes.parents.get(node.index, ())
-        return value_words(self._passes.nodes[node.index], [self._nodes[i].text for i in operands])[0]
+        return value_words(self._passes.nodes[node.index], [self._texts[i] for i in operands])[0]
 
     def text(self, limit: int | None = 200) -> str:
         """The steps as a table in plain text; beyond `limit` steps the middle is left out and counted."""
@@ -260,6 +261,20 @@ class Backprop(Sequence[Step]):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": self.text(), "text/markdown": self.markdown()}
 
+    def _node(self, index: int) -> StepNode:
+        value = self._passes.nodes[index]
+        op = "" if value.is_leaf or value.op is None else value.op.name
+        return StepNode(
+            index,
+            self._texts[index],
+            self._labels[index],
+            op,
+            value.op_text if op else "",
+            value.scope,
+            value.source,
+            value.is_constant,
+        )
+
     def _build(self, place: int) -> Step:
         passes, forward = self._passes, self.forward_count
         if place == forward:
@@ -275,10 +290,10 @@ class Backprop(Sequence[Step]):
                 upstream=passes.seed,
             )
         number = passes.inner[place] if place < forward else passes.inner[2 * forward - place]
-        value, node = passes.nodes[number], self._nodes[number]
-        names = [self._nodes[i].text for i in passes.parents[number]]
+        value, node = passes.nodes[number], self._node(number)
+        names = [self._texts[i] for i in passes.parents[number]]
         formula, substituted = value_words(value, names)
-        operands = tuple(self._nodes[i] for i in passes.parents[number])
+        operands = tuple(self._node(i) for i in passes.parents[number])
         if place < forward:
             return Step(
                 place,
@@ -315,7 +330,7 @@ class Backprop(Sequence[Step]):
         waiting, waiting_for = self._passes.waiting(push, SHOWN_WAITING)
         formula, substituted = words if push.local is not None else ("", "")
         return Contribution(
-            self._nodes[push.parent],
+            self._node(push.parent),
             push.position,
             self._passes.operand_values(sender)[push.position],
             push.amount is not None,
@@ -326,7 +341,7 @@ class Backprop(Sequence[Step]):
             push.before,
             push.after,
             waiting,
-            tuple(self._nodes[i] for i in waiting_for),
+            tuple(map(self._node, waiting_for)),
             push.note,
         )
 
@@ -352,23 +367,18 @@ def step(value: Value, *, names: Mapping[str, Any] | None = None) -> Backprop:
     return Backprop(value, names)
 
 
-def _named_nodes(passes: Passes, names: Mapping[str, Any]) -> tuple[StepNode, ...]:
-    """A unique short name for every node: its label, the caller's name for it, or `n` and its index."""
+def _texts_and_labels(passes: Passes, names: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """A unique short name for every node (from its label, else `n` and its index), and its label."""
     called = names_by_identity(names, Value)
     labels = [str(value.label or "") or called.get(id(value), "") for value in passes.nodes]
-    short = _told_apart([short_name(label) for label in labels], passes.nodes)
-    counts = Counter(short)
-    nodes = []
-    for index, (value, label, name) in enumerate(zip(passes.nodes, labels, short, strict=True)):
-        if not name:
-            name = number(value.data) if value.is_constant else f"n{index}"
-        elif counts[name] > 1 or (name[0] == "n" and name[1:].isdecimal()):
-            name = f"{name}#{index}"
-        op = "" if value.is_leaf or value.op is None else value.op.name
-        nodes.append(
-            StepNode(index, name, label, op, value.op_text, value.scope, value.source, value.is_constant)
-        )
-    return tuple(nodes)
+    texts = _told_apart([label and short_name(label) for label in labels], passes.nodes)
+    counts = Counter(texts)
+    for index, (value, text) in enumerate(zip(passes.nodes, texts, strict=True)):
+        if not text:
+            texts[index] = number(value.data) if value.is_constant else f"n{index}"
+        elif counts[text] > 1 or (text[0] == "n" and text[1:].isdecimal()):
+            texts[index] = f"{text}#{index}"
+    return texts, labels
 
 
 def _told_apart(names: list[str], values: Sequence[Value]) -> list[str]:

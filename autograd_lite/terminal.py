@@ -272,7 +272,7 @@ class _Session:
             self.message = "no such key: ? lists them"
 
     def _draw(self) -> None:
-        self._write("\x1b[H\x1b[2J" + "\r\n".join(self._lines(painted=self.coloured)))
+        self._write("\x1b[H\x1b[2J" + "\n".join(self._lines(painted=self.coloured)))
 
     def _lines(self, *, painted: bool) -> list[str]:
         size = shutil.get_terminal_size((80, 24))
