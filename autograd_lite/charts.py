@@ -75,7 +75,7 @@ def loss_chart(losses: Sequence[float], *, goal: float | None = None, title: str
     for power in range(low, high + 1):
         y = place(1, 10.0**power)[1]
         parts += [
-            f'<line {_look('grid')} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
+            f'<line {_LOOKS["grid"]} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
             _text(left - 10, y + 4.5, f"{10.0**power:g}", "quiet end"),
         ]
     for epoch in _ticks(last):
@@ -84,7 +84,7 @@ def loss_chart(losses: Sequence[float], *, goal: float | None = None, title: str
     if goal:
         y = place(1, goal)[1]
         parts += [
-            f'<line {_look('goal')} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
+            f'<line {_LOOKS["goal"]} x1="{left:.0f}" x2="{left + width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>',
             _text(left + 8, y - 7, f"goal {goal:g}", "goaltext"),
         ]
     if points:
@@ -100,9 +100,9 @@ def _curve(places: list[Point], floor: float, last: tuple[int, float], right: fl
     words = f"{last[1]:.3g} after {last[0]} epoch{'' if last[0] == 1 else 's'}"
     below = y + 34 < floor
     return [
-        f'<path {_look('area')} d="M{places[0][0]:.1f},{floor:.1f} L{line} L{x:.1f},{floor:.1f} Z"/>',
-        f'<path {_look('curve')} d="M{line}"/>',
-        f'<circle {_look('dot')} cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
+        f'<path {_LOOKS["area"]} d="M{places[0][0]:.1f},{floor:.1f} L{line} L{x:.1f},{floor:.1f} Z"/>',
+        f'<path {_LOOKS["curve"]} d="M{line}"/>',
+        f'<circle {_LOOKS["dot"]} cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
         _text(min(x, right) - 10, y + 26 if below else y - 40, words, "end"),
     ]
 
@@ -127,7 +127,7 @@ def boundary_chart(
         return left + size * (x + reach) / (2 * reach), top + size * (reach - y) / (2 * reach)
 
     parts = [_text(24, 34, title, "title"), *_map(field, left, top, cell)]
-    parts.append(f'<path {_look('border')} d="{_border(field, left + cell / 2, top + cell / 2, cell)}"/>')
+    parts.append(f'<path {_LOOKS["border"]} d="{_border(field, left + cell / 2, top + cell / 2, cell)}"/>')
     for value in (-1, 0, 1):
         x, y = at(value, value)
         parts += [
@@ -141,9 +141,9 @@ def boundary_chart(
     for (a, b), target in samples:
         x, y = at(a, b)
         shape = (
-            f'<rect {_look('mark')} x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#d55e00"/>'
+            f'<rect {_LOOKS["mark"]} x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#d55e00"/>'
             if target > 0.5
-            else f'<circle {_look('mark')} cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="#0072b2"/>'
+            else f'<circle {_LOOKS["mark"]} cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="#0072b2"/>'
         )
         parts += [shape, _text(x, y - 16, f"{answer(a, b):.2f}", "onmap")]
     parts += _legend(left + size + 28, top, size)
@@ -173,11 +173,11 @@ def _legend(left: float, top: float, height: float) -> list[str]:
                 "quiet",
             )
         )
-    marks = top + bar + 44
+    marks, square = top + bar + 44, 'fill="#d55e00"'
     parts += [
-        f'<rect {_look('mark')} x="{left + 1:.0f}" y="{marks - 13:.0f}" width="16" height="16" fill="#d55e00"/>',
+        f'<rect {_LOOKS["mark"]} x="{left + 1:.0f}" y="{marks - 13:.0f}" width="16" height="16" {square}/>',
         _text(left + 28, marks, "target 1"),
-        f'<circle {_look('mark')} cx="{left + 9:.0f}" cy="{marks + 25:.0f}" r="8.5" fill="#0072b2"/>',
+        f'<circle {_LOOKS["mark"]} cx="{left + 9:.0f}" cy="{marks + 25:.0f}" r="8.5" fill="#0072b2"/>',
         _text(left + 28, marks + 30, "target 0"),
     ]
     return parts
@@ -268,7 +268,7 @@ def _picture(width: int, height: int, parts: list[str], words: str) -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" class="autograd-chart" role="img" font-family="{_FONT}" font-size="13">'
-        f'<title>{escape(words)}</title>\n{_STYLE}\n'
-        f'<rect {_look('paper')} width="{width}" height="{height}"/>\n{body}\n</svg>\n'
+        f'viewBox="0 0 {width} {height}" class="autograd-chart" role="img" '
+        f'font-family="{_FONT}" font-size="13"><title>{escape(words)}</title>\n{_STYLE}\n'
+        f'<rect {_LOOKS["paper"]} width="{width}" height="{height}"/>\n{body}\n</svg>\n'
     )
