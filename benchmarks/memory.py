@@ -21,7 +21,7 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from autograd_lite import Value, nn
+from autograd_lite import Value, nn, topological_order
 
 NODES = 200_000
 CHAIN = 1_000_000
@@ -47,21 +47,30 @@ def bytes_per_node() -> dict[str, dict[str, float]]:
         "a number, v * 0.999": lambda v: v * 0.999,
         "same twice, v + v": lambda v: v + v,
     }
-    return {kind: _measure_nodes(grow) for kind, grow in kinds.items()}
+    report = {kind: _measure_nodes(lambda grow=grow: chain(NODES, grow)) for kind, grow in kinds.items()}
+    return {**report, "a network, nn.MLP": _measure_nodes(_network_loss)}
 
 
-def _measure_nodes(grow: Callable[[Value], Value]) -> dict[str, float]:
-    chain(10, grow).backward()  # whatever is made once is not the nodes' cost
+def _network_loss() -> Value:
+    """One graph over many samples, with the sums of `nn`: some nodes have three or seventeen parents."""
+    model = nn.MLP(2, [16, 16, 1], seed=0)
+    outputs = [model([0.1 * k, -0.2 * k]) for k in range(50)]
+    return sum(outputs[1:], outputs[0])
+
+
+def _measure_nodes(build: Callable[[], Value]) -> dict[str, float]:
+    build().backward()  # whatever is made once is not the nodes' cost
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    end = chain(NODES, grow)
+    end = build()
     built, _ = tracemalloc.get_traced_memory()
     end.backward()
     gc.collect()
     differentiated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return {"built": (built - before) / NODES, "after_backward": (differentiated - before) / NODES}
+    count = len(topological_order(end))
+    return {"built": (built - before) / count, "after_backward": (differentiated - before) / count}
 
 
 def long_chain() -> dict[str, float]:
