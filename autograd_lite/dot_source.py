@@ -24,6 +24,7 @@ __all__ = ["to_dot"]
 FONT = "Helvetica"
 _PORTS = {"LR": (":e", ":w"), "RL": (":w", ":e"), "TB": (":s", ":n"), "BT": (":n", ":s")}
 _MANY = 120  # arrows: from here on layers move apart
+_TANGLED = 3000  # columns that all arrows together cross; beyond this, beautiful layout takes minutes
 _NESTED = 12  # scopes inside scopes that are drawn; deeper ones share a frame
 
 
@@ -36,17 +37,21 @@ def to_dot(picture: Picture, palette: Palette, direction: str = "LR") -> str:
             "DOT text is written by the package graphviz, which cannot be imported here "
             "(pip install graphviz). The drawing's .mermaid and .text work without it."
         ) from error
-    writer = _Writer(graphviz, palette, direction, layered=_is_layered(picture))
-    return writer.write(picture)
+    return _Writer(graphviz, palette, direction, picture).write()
 
 
-def _is_layered(picture: Picture) -> bool:
-    """Whether boxes stand in layers and arrows run only from layer to layer: then straight lines are best."""
-    if not any(card.kind == "group" for card in picture.cards):
-        return False
+def _ranks(picture: Picture) -> list[int]:
+    """How many arrows the longest way from an input to each card has: about the column it will stand in."""
     rank = [0] * len(picture.cards)
     for arrow in picture.arrows:  # in the order of computation
         rank[arrow.target] = max(rank[arrow.target], rank[arrow.source] + 1)
+    return rank
+
+
+def _is_layered(picture: Picture, rank: Sequence[int]) -> bool:
+    """Whether boxes stand in layers and arrows run only from layer to layer: then straight lines are best."""
+    if not any(card.kind == "group" for card in picture.cards):
+        return False
     fed = {arrow.target for arrow in picture.arrows}
     return all(rank[a.target] == rank[a.source] + 1 for a in picture.arrows if a.source in fed)
 
@@ -75,18 +80,22 @@ def _scope_tree(cards: Iterable[Card]) -> _Scope:
 class _Writer:
     """Writes one picture: what all its parts share are the palette, the direction and the manner of lines."""
 
-    def __init__(self, graphviz: Any, palette: Palette, direction: str, *, layered: bool) -> None:
+    def __init__(self, graphviz: Any, palette: Palette, direction: str, picture: Picture) -> None:
         self.graphviz = graphviz
         self.palette = palette
         self.direction = direction
-        self.layered = layered
+        self.picture = picture
+        rank = _ranks(picture)
+        self.layered = _is_layered(picture, rank)
+        self.tangled = sum(rank[a.target] - rank[a.source] for a in picture.arrows) > _TANGLED
 
-    def write(self, picture: Picture) -> str:
-        palette = self.palette
+    def write(self) -> str:
+        """The DOT text."""
+        palette, picture = self.palette, self.picture
         graph = self.graphviz.Digraph("autograd", graph_attr=self._graph_attributes(picture))
         graph.attr("node", shape="box", fontname=FONT, margin="0.09,0.05", height="0.2", width="0.3")
         graph.attr("edge", fontname=FONT, fontsize="9", color=palette.edge, arrowsize="0.55")
-        self._write_scope(graph, _scope_tree(picture.cards), 0, "s")
+        self._write_scope(graph, _scope_tree(picture.cards), "s", 0)
         leave, enter = _PORTS[self.direction] if self.layered else ("", "")
         for place, arrow in enumerate(picture.arrows):
             source, target = picture.cards[arrow.source].id, picture.cards[arrow.target].id
@@ -108,18 +117,20 @@ class _Writer:
         }
         if self.layered:  # every order of a full layer crosses as often as another: keep the one given
             attributes |= {"splines": "line", "mclimit": "0.01"}
+        elif self.tangled:
+            attributes |= {"splines": "line", "mclimit": "0.02", "nslimit": "0.02", "nslimit1": "0.02"}
         if picture.caption:
             attributes |= {"label": picture.caption, "labelloc": "b", "labeljust": "l"}
         return attributes
 
-    def _write_scope(self, graph: Any, scope: _Scope, depth: int, name: str) -> None:
+    def _write_scope(self, graph: Any, scope: _Scope, name: str, depth: int) -> None:
         for card in _in_order(scope.cards, self.direction if depth else "") if self.layered else scope.cards:
             graph.node(card.id, label=_label(card, self.palette), **self._node_attributes(card))
         for number, inner in enumerate(scope.inner.values()):
             own = f"{name}_{number}"
             attributes = self._scope_attributes(inner, own, depth)
             with graph.subgraph(name=f"cluster_{own}", graph_attr=attributes) as cluster:
-                self._write_scope(cluster, inner, depth + 1, own)
+                self._write_scope(cluster, inner, own, depth + 1)
 
     def _scope_attributes(self, scope: _Scope, name: str, depth: int) -> dict[str, str]:
         role = "inner" if depth % 2 else "cluster"

@@ -88,26 +88,39 @@ def scope_keys(nodes: Sequence[Node], level: int | str) -> list[Key | None]:
 
 
 def merge_repeats(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[Key | None]:
-    """Put nodes outside boxes together that are of one kind and feed the same groups, if they are many."""
+    """Put nodes outside boxes together that are of one kind and feed the same groups, if they are many.
+
+    Two of the same label (input x0 of every sample) are many already.
+    """
+    classes = _alike(nodes, keys)
+    labelled = [(own, node.label) for own, node in zip(classes, nodes, strict=True)]
+    same = Counter(labelled)
+    others = Counter(own for own, label in labelled if not label or same[own, label] == 1)
+    merged = list(keys)
+    for index, (own, label) in enumerate(labelled):
+        if keys[index] is None and label and same[own, label] > 1:
+            merged[index] = ("repeat", f"{own} {label}")
+        elif keys[index] is None and others[own] > REPEATS:
+            merged[index] = ("repeat", own)
+    return merged
+
+
+def _alike(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[int]:
+    """A class for each node: its box, or else what it does and which classes it does it for."""
     feeds: dict[int, set[int]] = defaultdict(set)
     numbers: dict[object, int] = {}
     classes = [0] * len(nodes)
     for node in reversed(nodes):
         index = node.index
         fed = feeds.pop(index, ())
-        if keys[index] is not None or not fed:
-            alike: object = keys[index] or index
-        else:
+        alike: object = keys[index] or index
+        if keys[index] is None and fed:
             alike = (node.kind, node.op_text, node.scope, frozenset(fed))
         own = classes[index] = numbers.setdefault(alike, len(numbers))
         few = len(node.parents) <= 3  # the place among the operands matters to "−", not to a sum of a hundred
         for position, parent in enumerate(node.parents):
             feeds[parent].add(4 * own + position if few else 4 * own)
-    sizes = Counter(classes)
-    return [
-        ("repeat", own) if key is None and sizes[own] > REPEATS else key
-        for key, own in zip(keys, classes, strict=True)
-    ]
+    return classes
 
 
 def keep_nearest(nodes: Sequence[Node], keys: Sequence[Key | None], keep: int) -> list[Key | None]:

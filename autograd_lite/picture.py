@@ -165,7 +165,8 @@ def _box_card(folded: Folded, box: Box, place: int, is_root: bool) -> Card:
     gradients = [node.grad for node in shown if node.grad is not None]
     rows = [("value", _range([node.data for node in shown]))]
     if any(node.kind != "constant" for node in shown):
-        rows.append(("grad", _range(gradients)))
+        frozen = all(node.is_frozen for node in shown)
+        rows.append(("grad", "frozen" if frozen else _range(gradients)))
     parameters = sum(node.kind == "leaf" for node in nodes)
     note = f"{len(nodes):,} nodes" + (f", {parameters:,} parameters" if parameters else "")
     title, chip = shorten(box.name), f"×{box.calls:,}" if box.calls > 1 else ""
@@ -188,10 +189,10 @@ def _box_card(folded: Folded, box: Box, place: int, is_root: bool) -> Card:
 
 
 def _repeat_title(nodes: Sequence[Node]) -> str:
-    labels = [node.label for node in nodes if node.label]
-    if len(labels) < len(nodes):
+    labels = list(dict.fromkeys(node.label for node in nodes if node.label))
+    if not labels:
         return "" if nodes[0].op_text else "constants" if nodes[0].kind == "constant" else "leaves"
-    return f"{shorten(labels[0], 12)} … {shorten(labels[-1], 12)}"
+    return shorten(labels[0]) if len(labels) == 1 else f"{shorten(labels[0], 12)} … {shorten(labels[-1], 12)}"
 
 
 def _box_tooltip(box: Box, nodes: Sequence[Node]) -> str:
