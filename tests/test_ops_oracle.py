@@ -52,8 +52,8 @@ ON_PURPOSE = {
     ("prod", (-INF, 2.0)): "likewise",
 }
 
-# Where an operand is NaN, the value is compared. The slopes of these rows are not: they say which operand a change
-# would come from, and neither library has a rule for it.
+# Where an operand is NaN, the value is compared. The slopes of these rows are not: they say which operand a
+# change would come from, and neither library has a rule for it.
 SLOPES_AT_NAN = {"abs", "maximum", "minimum", "max", "min", "clip", "elu", "selu", "prod"}
 # PyTorch's sign of NaN is 0; ours is NaN by contract.
 VALUE_AT_NAN = {"sign"}
@@ -66,7 +66,7 @@ def torch_result(row: Op, point: Point, settings: Settings) -> tuple[float, list
     y = function(leaves, *settings) if row.arity is None else function(*leaves, *settings)
     if y.requires_grad and y.dtype == torch.float64:
         y.backward()
-    return float(y), [0.0 if leaf.grad is None else float(leaf.grad) for leaf in leaves]
+    return float(y.detach()), [0.0 if leaf.grad is None else float(leaf.grad) for leaf in leaves]
 
 
 def agree(one: float, other: float, tolerance: float) -> bool:
@@ -101,7 +101,7 @@ def test_value_and_gradient(row: Op, point: Point, settings: Settings) -> None:
 
 
 def worse(row: Op, point: Point, settings: Settings) -> list[str]:
-    """Which of our numbers are further from the truth than PyTorch's, beyond a few units in the last place."""
+    """Which of our numbers are further from the truth than PyTorch's, beyond a few roundings."""
     reference = REFERENCES[row.name]
     y, leaves = swept(row, point, settings)
     value, slopes = torch_result(row, point, settings)
