@@ -1,6 +1,6 @@
-"""Prints `_methods.py`: one method and one adjoint function for each row of the op table.
+"""Prints `_methods.py` (one method and one adjoint function for each row of the op table) and `docs/ops.md`.
 
-Run `python -m autograd_lite._generate` after changing a rule; a test compares the printed text with the file.
+Run `python -m autograd_lite._generate` after changing a rule; a test compares the printed texts with the files.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 from . import ops
 from .ops import Op
 from .rules import is_fixed
-from .symbolic import Symbol, partial_symbols, python_lines
+from .symbolic import Symbol, formula, partial_formulas, partial_symbols, python_lines
 
-__all__ = ["generated_source", "main"]
+__all__ = ["generated_source", "main", "ops_document"]
 
 HEADER = '''"""Methods and adjoints of every row of the op table.
 
@@ -97,7 +97,9 @@ def generated_source() -> str:
         + "\n".join([*names, *body])
         + "\n\nRULES = {"
         + _rule_table(fixed, others)
-        + "}\n"
+        + "}\nMETHODS = {"
+        + "".join(f"\n    {row.name!r}: Methods.{_method_name(row)}," for row in fixed)
+        + "\n}\n"
         + SWEEP
         + BINDING
     )
@@ -109,6 +111,11 @@ def _row(row: Op) -> str:
 
 def _constant(row: Op) -> str:
     return row.name.upper()
+
+
+def _method_name(row: Op) -> str:
+    # a power with a plain exponent is reached through **, which looks at the exponent first
+    return "_power" if row is ops.power else SPECIAL.get(row.name, row.name)
 
 
 def _operands(row: Op) -> tuple[str, ...]:
@@ -151,11 +158,8 @@ FINISH = "        return annotate(node) if switches.count else node"
 
 
 def _unary_method(row: Op, called: set[str]) -> list[str]:
-    if row is ops.power:  # reached through **, which looks at the exponent first
-        name, settings = "_power", "".join(f", {k}: float" for k in row.immediates)
-    else:
-        name = SPECIAL.get(row.name, row.name)
-        settings = "".join(f", {k}: float = {_literal(v)}" for k, v in row.immediates.items())
+    name = _method_name(row)
+    settings = "".join(f", {k}: float = {_literal(v)}" for k, v in row.immediates.items())
     lines = [
         f"\n    def {name}(self{settings}) -> Value:",
         f'        """{row.summary[0].upper()}{row.summary[1:]}."""',
@@ -181,7 +185,7 @@ def _literal(value: float) -> str:
 
 
 def _binary_methods(row: Op, called: set[str]) -> list[str]:
-    name = SPECIAL.get(row.name, row.name)
+    name = _method_name(row)
     reflected = name.startswith("__")
     annotation = "Value | float"
     lines = [
@@ -331,11 +335,38 @@ def _rule_table(fixed: list[Op], others: list[Op]) -> str:
     return "\n    " + ",\n    ".join(rules) + ",\n"
 
 
+def ops_document() -> str:
+    """The text of `docs/ops.md`: the table for readers."""
+    lines = [
+        "# The op table",
+        "",
+        "Printed from `autograd_lite/ops/` by `python -m autograd_lite._generate`. `a` and `b` are the operands;",
+        "n-ary ops are shown for two. Each name is a function in `autograd_lite.ops` and, but for the n-ary ones, a",
+        "method or operator of `Value`. Static parameters stand after the operands with their defaults.",
+        "",
+        "| op | value | local gradients | domain | at kinks |",
+        "|---|---|---|---|---|",
+    ]
+    for row in ops.TABLE.values():
+        settings = "".join(f", {name}={value:g}" for name, value in row.immediates.items())
+        operands = ", ".join({1: "a", 2: "a, b", 3: "c, a, b"}.get(row.arity or 0, "a₁, a₂, …").split(", "))
+        cells = [
+            f"`{row.name}({operands}{settings})`",
+            f"{row.summary}" if not row.infix else f"`{formula(row)}`",
+            ", ".join(f"`{text}`" for text in partial_formulas(row)),
+            row.domain,
+            row.kink,
+        ]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Write `_methods.py` beside this file."""
-    target = Path(__file__).with_name("_methods.py")
-    target.write_text(generated_source(), encoding="utf-8")
-    print(f"{target.name}: {len(target.read_text(encoding='utf-8').splitlines())} lines")
+    """Write `_methods.py` beside this file and, in a checkout, `docs/ops.md`."""
+    here = Path(__file__).parent
+    (here / "_methods.py").write_text(generated_source(), encoding="utf-8")
+    if (here.parent / "docs").is_dir():
+        (here.parent / "docs" / "ops.md").write_text(ops_document(), encoding="utf-8")
 
 
 if __name__ == "__main__":

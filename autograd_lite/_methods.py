@@ -316,7 +316,7 @@ class Methods:
             return record(ops.TABLE['pow'], other, self)
         return annotate(node) if switches.count else node
 
-    def _power(self, p: float) -> Value:
+    def _power(self, p: float = 2.0) -> Value:
         """A ** p for a plain number p."""
         if p.__class__ is not float: p = ops.row._as_immediate('power', 'p', p)
         a = self._data
@@ -2013,6 +2013,67 @@ RULES = {
     ('max', None): MAX,
     ('min', None): MIN,
     ('norm', None): NORM,
+}
+METHODS = {
+    'add': Methods.__add__,
+    'sub': Methods.__sub__,
+    'mul': Methods.__mul__,
+    'div': Methods.__truediv__,
+    'neg': Methods.__neg__,
+    'pow': Methods.__pow__,
+    'power': Methods._power,
+    'square': Methods.square,
+    'reciprocal': Methods.reciprocal,
+    'identity': Methods.identity,
+    'exp': Methods.exp,
+    'exp2': Methods.exp2,
+    'expm1': Methods.expm1,
+    'log': Methods.log,
+    'log1p': Methods.log1p,
+    'log2': Methods.log2,
+    'log10': Methods.log10,
+    'sqrt': Methods.sqrt,
+    'cbrt': Methods.cbrt,
+    'sin': Methods.sin,
+    'cos': Methods.cos,
+    'tan': Methods.tan,
+    'asin': Methods.asin,
+    'acos': Methods.acos,
+    'atan': Methods.atan,
+    'atan2': Methods.atan2,
+    'sinh': Methods.sinh,
+    'cosh': Methods.cosh,
+    'tanh': Methods.tanh,
+    'asinh': Methods.asinh,
+    'acosh': Methods.acosh,
+    'atanh': Methods.atanh,
+    'abs': Methods.abs,
+    'sign': Methods.sign,
+    'floor': Methods.floor,
+    'ceil': Methods.ceil,
+    'mod': Methods.__mod__,
+    'maximum': Methods.maximum,
+    'minimum': Methods.minimum,
+    'clip': Methods.clip,
+    'hypot': Methods.hypot,
+    'round': Methods.round,
+    'erf': Methods.erf,
+    'erfc': Methods.erfc,
+    'lgamma': Methods.lgamma,
+    'digamma': Methods.digamma,
+    'polygamma': Methods.polygamma,
+    'sigmoid': Methods.sigmoid,
+    'softplus': Methods.softplus,
+    'log_sigmoid': Methods.log_sigmoid,
+    'relu': Methods.relu,
+    'leaky_relu': Methods.leaky_relu,
+    'elu': Methods.elu,
+    'selu': Methods.selu,
+    'gelu': Methods.gelu,
+    'silu': Methods.silu,
+    'mish': Methods.mish,
+    'hardtanh': Methods.hardtanh,
+    'logaddexp': Methods.logaddexp,
 }
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .errors import GraphError
-from .inspection import describe
+from .errors import GraphError, ValueTypeError
+from .inspection import check_finite, describe
+from .modes import current_mode
 from .rules import chain
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "adjoints", "as_value", "differentiable_locals", "handmade_contributions", "hooked", "number_locals",
-    "tangents", "write_adjoints",
+    "tangents", "total", "write_adjoints",
 ]  # fmt: skip
 
 Locals = Callable[["Value"], Sequence[Any]]
@@ -36,6 +37,7 @@ def adjoints(
     adjoint.
     """
     adjoint: dict[Value, Any] = {root: seed}
+    anomaly = current_mode().anomaly
     for node in order:
         upstream = adjoint.get(node)
         if upstream is None:
@@ -45,6 +47,8 @@ def adjoints(
         for parent, contribution in _contributions(node, upstream, locals_of):
             before = adjoint.get(parent)
             adjoint[parent] = contribution if before is None else before + contribution
+            if anomaly:
+                check_finite(adjoint[parent], node, parent, f"its adjoint was {getattr(upstream, '_data', upstream):.6g}")
     return adjoint
 
 
@@ -152,14 +156,26 @@ def _product(upstream: Any, local: Any) -> Any:
     return upstream * local
 
 
-def write_adjoints(root: Value, order: Sequence[Value], seed: float) -> None:
+def write_adjoints(order: Sequence[Value], seed: float, value_class: type[Value]) -> None:
     """`backward(create_graph=True)`: everything is computed before anything is written to a `.grad`."""
-    found = adjoints(order, root, seed, differentiable_locals, hooked)
-    for node, adjoint in found.items():
-        if node._a is not None:
-            node.grad = as_value(node.__class__, adjoint)
-        elif not node.is_frozen:
-            node.grad = as_value(node.__class__, adjoint if not node.has_grad else node.grad + adjoint)
+    found = adjoints(order, order[0], seed, differentiable_locals, hooked)
+    written = [node for node in order if not node.is_frozen]
+    gradients = [found.get(node, 0.0) for node in written]
+    for k, node in enumerate(written):
+        if node._a is None and node.has_grad:
+            gradients[k] = total(node, node.grad, gradients[k])
+    for node, gradient in zip(written, [as_value(value_class, gradient) for gradient in gradients], strict=True):
+        node.grad = gradient
+
+
+def total(leaf: Value, before: Any, brought: Any) -> Any:
+    """What a leaf had and what a pass brought. Raises `ValueTypeError` if what it had is no number."""
+    try:
+        return brought if before is None else before + brought
+    except TypeError:
+        raise ValueTypeError(
+            f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()"
+        ) from None
 
 
 def hooked(node: Value, adjoint: Any) -> Any:

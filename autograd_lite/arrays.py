@@ -6,18 +6,34 @@ NumPy name.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from . import ops
 from .errors import GraphError
+from .ops.row import as_number
 
-__all__ = ["SUPPORTED", "apply_ufunc"]
+__all__ = ["SUPPORTED", "apply_ufunc", "on_elements"]
 
-_OPERATORS = {
-    "greater": lambda a, b: a > b, "greater_equal": lambda a, b: a >= b, "less": lambda a, b: a < b,
-    "less_equal": lambda a, b: a <= b, "equal": lambda a, b: a == b, "not_equal": lambda a, b: a != b,
-    "power": lambda a, b: a**b,
+_COMPARISONS = {
+    "greater": operator.gt, "greater_equal": operator.ge, "less": operator.lt, "less_equal": operator.le,
+    "equal": operator.eq, "not_equal": operator.ne,
 }  # fmt: skip
+
+
+def _comparing(compare: Any) -> Any:
+    """The comparison of two elements by their numbers: on NumPy's own scalars it would come back here for ever."""
+    return lambda a, b: compare(_number(a), _number(b))
+
+
+def _number(element: Any) -> Any:
+    if hasattr(element, "_data"):
+        return element._data
+    try:
+        return as_number(element)
+    except (TypeError, ValueError):
+        return element
+
 
 # ufunc name -> what it does to one set of elements; comparisons give bools, as they do outside NumPy
 SUPPORTED: dict[str, Any] = {
@@ -25,15 +41,14 @@ SUPPORTED: dict[str, Any] = {
     for row in ops.TABLE.values()
     if "numpy" in row.natives and row.arity is not None and not row.immediates and not row.condition
 }
-SUPPORTED |= {"fabs": ops.abs, "true_divide": ops.div, "remainder": ops.mod, "rint": ops.round, **_OPERATORS}
+SUPPORTED |= {"fabs": ops.abs, "true_divide": ops.div, "remainder": ops.mod, "rint": ops.round, "power": ops.pow}
+SUPPORTED |= {name: _comparing(compare) for name, compare in _COMPARISONS.items()}
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     """What NumPy's ufunc gives when an operand is a Value; raises `GraphError` naming the ufunc if there is
     no row for it.
     """
-    import numpy
-
     function = SUPPORTED.get(ufunc.__name__)
     if function is None or method != "__call__" or settings:
         asked = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
@@ -42,9 +57,17 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict
             f"numpy.{asked}{extra} is not differentiable here. Supported: {', '.join(sorted(SUPPORTED))}"
         )
     if all(getattr(value, "ndim", 0) == 0 for value in inputs):
-        return function(*(value.item() if hasattr(value, "dtype") else value for value in inputs))
-    cells = [value if hasattr(value, "ndim") else _cell(numpy, value) for value in inputs]
-    return numpy.frompyfunc(function, len(inputs), 1)(*cells)
+        return function(*(value[()] if hasattr(value, "dtype") else value for value in inputs))
+    result = on_elements(function, inputs)
+    return result.astype(bool) if ufunc.__name__ in _COMPARISONS else result
+
+
+def on_elements(function: Any, operands: tuple[Any, ...]) -> Any:
+    """An object array of what the function gives for each set of elements, the operands broadcast."""
+    import numpy
+
+    cells = [operand if hasattr(operand, "ndim") else _cell(numpy, operand) for operand in operands]
+    return numpy.frompyfunc(function, len(operands), 1)(*cells)
 
 
 def _cell(numpy: Any, value: Any) -> Any:

@@ -18,19 +18,21 @@ to every edge, from the result back to the leaves. That is all of reverse-mode d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from . import _methods, ops
-from .adjoints import adjoints, as_value, differentiable_locals, hooked, number_locals, write_adjoints
+from .adjoints import adjoints, as_value, differentiable_locals, hooked, number_locals, total, write_adjoints
+from .arrays import on_elements
 from .errors import AnomalyError, GraphError, ValueTypeError
 from .handmade import make_by_hand
-from .inspection import Inspection, copied, describe, operation, place
+from .inspection import Inspection, check_finite, copied, describe, operation, place
 from .modes import current_mode, detect_anomaly, no_grad, scope, source_line, switches, trace_source
 from .ops import Op
 from .ops.row import as_number
-from .protocols import Protocols
+from .protocols import Protocols, asked_instead
 from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned
-from .sweeping import start_pass, swept_quickly, total
+from .sweeping import start_pass, swept_quickly
 
 __all__ = [
     "Value", "chain", "describe", "detect_anomaly", "gradients", "no_grad", "record", "scope",
@@ -73,7 +75,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         if label:
             self.label = str(label)
         if _children or _op:
-            make_by_hand(self, tuple(_children), str(_op))
+            make_by_hand(self, _children, str(_op))
         if switches.count:
             annotate(self)
 
@@ -93,7 +95,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         """
         seed = as_number(gradient)
         if create_graph:
-            write_adjoints(self, topological_order(self)[::-1], seed)
+            write_adjoints(topological_order(self)[::-1], seed, Value)
             return
         leaves: list[Value] = []
         kept: list[Any] = []  # the gradients the leaves had
@@ -103,7 +105,7 @@ class Value(_methods.Methods, Inspection, Protocols):
             if not swept_quickly(order, leaves, seed):
                 _apply_chain_rule(order, leaves)
             for leaf, before in zip(leaves, kept, strict=True):
-                leaf.grad = before if leaf._rule is not LEAF else total(leaf, before)
+                leaf.grad = before if leaf._rule is not LEAF else total(leaf, before, leaf.grad)
         except BaseException:
             for leaf, before in zip(leaves, kept, strict=False):
                 leaf.grad = before
@@ -211,7 +213,16 @@ class Value(_methods.Methods, Inspection, Protocols):
         """How a row of the op table applies itself to Values."""
         if op is ops.detach:
             return operands[0].detach()
-        return record(op, *operands, immediates=immediates)
+        if set(map(type, operands)) == _ONLY_VALUES:
+            method = _methods.METHODS.get(op.name)
+            if method is not None:
+                return method(*operands, *immediates)
+        elif any(getattr(operand, "ndim", 0) for operand in operands):
+            return on_elements(partial(op, **dict(zip(op.immediates, immediates, strict=True))), operands)
+        node = record(op, *operands, immediates=immediates)
+        if node is NotImplemented:
+            raise ValueTypeError(f"{op.name} needs numbers, got {', '.join(f'{o!r:.40}' for o in operands)}")
+        return node
 
     def _set_leaf_rule(self, rule: Rule) -> None:
         if self._a is not None:
@@ -225,14 +236,18 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     The methods of `Value` are this function written out for one row each, which is faster. An operand that is
     a plain number becomes a constant.
     """
-    try:
+    if set(map(type, operands)) == _ONLY_VALUES:
         values: tuple[float, ...] = tuple([operand._data for operand in operands])
         parents: tuple[Value | None, ...] = operands
-    except AttributeError:  # some operands are plain numbers
+    else:
+        if any(asked_instead(operand, op.name) for operand in operands):
+            return NotImplemented
         if any(getattr(operand, "ndim", 0) for operand in operands):
-            return NotImplemented  # an array: NumPy goes through its elements
+            return op(*operands)
         values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
         parents = tuple(o if isinstance(o, Value) else None for o in operands)
+        if op is ops.pow and parents[1] is None:
+            return operands[0]._power(values[1])
     node = object.__new__(Value)
     node._data = float(op.number(*values, immediates=immediates))
     node.grad = UNREACHED
@@ -261,13 +276,15 @@ def _store_fixed(
 def annotate(node: Value) -> Value:
     """Give a new node what the modes in force ask for: a scope, a source line, no parents, a check."""
     mode = current_mode()
-    if not mode.grad and node._a is not None:
-        node._rule, node._a, node._b = LEAF, None, None
     if mode.scope:
         node._scope = mode.scope
+    if not mode.rare:
+        return node
     if mode.source:
         node._source = source_line()
-    if mode.anomaly and node._a is not None and node._data - node._data != 0.0:
+    if not mode.grad:
+        node._rule, node._a, node._b = node._rule if node._a is None else LEAF, None, None
+    elif mode.anomaly and node._a is not None and node._data - node._data != 0.0:
         raise AnomalyError(
             f"{operation(node)} gave {node._data}{place(node)}; its domain is {node._rule.op.domain}"
         )
@@ -334,20 +351,21 @@ def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
     """
     anomaly = current_mode().anomaly
     for node in order:
-        node.grad = hooked(node, node.grad)
+        node.grad = as_number(hooked(node, node.grad))
         if node._handmade is not None:
             node._handmade()
+            if anomaly:
+                for parent in node.parents:
+                    check_finite(parent.grad, node, parent, f"adjoint {node.grad:.6g}")
             continue
         for parent, local, tracked in zip(node.parents, node.local_gradients(), node.tracked, strict=True):
             if tracked:
                 parent.grad += chain(node.grad, local)
-                if anomaly and parent.grad - parent.grad != 0.0:
-                    raise AnomalyError(
-                        f"going back through {operation(node)}{place(node)} made the gradient of "
-                        f"{describe(parent)} {parent.grad}: adjoint {node.grad:.6g} times local {local:.6g}"
-                    )
+                if anomaly:
+                    check_finite(parent.grad, node, parent, f"adjoint {node.grad:.6g} times local {local:.6g}")
     for leaf in leaves:
-        leaf.grad = hooked(leaf, leaf.grad)
+        leaf.grad = as_number(hooked(leaf, leaf.grad))
 
 
+_ONLY_VALUES = {Value}
 _methods.bind(Value, record, annotate)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import ValueTypeError
+from .errors import GraphError, ValueTypeError
 from .rules import MANY, Rule
 
 if TYPE_CHECKING:
@@ -33,20 +33,27 @@ class HandmadeOp:
     def __repr__(self) -> str:
         return f"<hand-made op {self.name}>"
 
+    def local_gradients(self, *_: Any) -> NoReturn:
+        """Raise `GraphError`: only the function its maker assigned knows them, and it adds them up at once."""
+        raise GraphError(f"{self.name} is a hand-made op: its local gradients are unknown, backward() can be used")
 
-def make_by_hand(node: Value, parents: tuple[Any, ...], name: str) -> None:
+
+def make_by_hand(node: Value, children: Any, name: str) -> None:
     """Give a node its parents and a name; its maker may assign `_backward`, and until then nothing is passed
     on.
     """
-    if not all(hasattr(parent, "_rule") for parent in parents):
+    parents = tuple(children) if hasattr(children, "__iter__") else (children,)
+    if not hasattr(children, "__iter__") or not all(hasattr(parent, "_rule") for parent in parents):
         raise ValueTypeError(
-            f"the children of a hand-made node must be Values, got {parents!r:.80}. "
+            f"the children of a hand-made node must be a tuple of Values, got {children!r:.80}. "
             "For a name write Value(2.0, label='x')"
         )
+    if not parents:  # a leaf, as any other
+        node._leaf_op = name
+        return
     node._handmade = _pass_nothing_on
-    if parents:
-        node._a, node._b, node._x = parents, MANY, tuple(parent._data for parent in parents)
-        node._y = ()
+    node._a, node._b, node._x = parents, MANY, tuple(parent._data for parent in parents)
+    node._y = ()
     node._rule = Rule(HandmadeOp(name, len(parents)), None, _pull_handmade)
 
 

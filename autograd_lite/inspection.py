@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from .errors import GraphError
+from .errors import AnomalyError, GraphError
 from .handmade import HandmadeOp
 from .ops import Op
 from .rules import CONSTANT, FROZEN, MANY, UNREACHED, Rule
@@ -30,6 +30,7 @@ class Inspection:
     _constants: dict[int, Value] | None = None  # the leaves that stand for plain numbers of the expression
     _handmade: Callable[[], None] | None = None  # a `_backward` of the user's own
     _hooks: Any = ()
+    _leaf_op: str = ""  # the name a leaf was given in the place of an op
     _pinned: tuple[float, ...] | None = None  # the slopes, if the number was replaced since
     _source: str = ""
 
@@ -129,7 +130,7 @@ class Inspection:
 
     @label.setter
     def label(self, text: str) -> None:
-        self._label = str(text)  # type: ignore[misc]  # the slot is Value's
+        self._label = "" if text is None else str(text)  # type: ignore[misc]  # the slot is Value's
 
     @property
     def scope(self) -> str:
@@ -138,6 +139,10 @@ class Inspection:
             return self._scope
         except AttributeError:
             return ""
+
+    @scope.setter
+    def scope(self, path: str) -> None:
+        self._scope = str(path)  # type: ignore[misc]  # the slot is Value's
 
     @property
     def source(self) -> str:
@@ -216,6 +221,16 @@ def place(node: Any) -> str:
     return f" ({told})" if told else ""
 
 
+def check_finite(gradient: Any, node: Any, parent: Any, cause: str) -> None:
+    """Raise `AnomalyError` if going back through a node made a parent's gradient NaN or infinite."""
+    number = getattr(gradient, "_data", gradient)
+    if number - number != 0.0:
+        raise AnomalyError(
+            f"going back through {operation(node)}{place(node)} made the gradient of {describe(parent)} "
+            f"{number}: {cause}"
+        )
+
+
 def constant_leaf(value_class: Any, number: float) -> Any:
     """The leaf that stands for a plain number of an expression."""
     leaf = object.__new__(value_class)
@@ -224,9 +239,7 @@ def constant_leaf(value_class: Any, number: float) -> Any:
 
 
 def copied(node: Any, memo: dict[int, Any]) -> Any:
-    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op.
-    
-    """
+    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op."""
     if node.is_handmade:
         raise GraphError(
             f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied"
@@ -242,13 +255,15 @@ def copied(node: Any, memo: dict[int, Any]) -> Any:
     else:
         copy._a = None if first is None else memo[id(first)]
         copy._b = None if second is None else memo[id(second)]
+    referents = 6  # the class and the five slots above
     for name in _UNSET_AT_TIMES:
         try:
             setattr(copy, name, getattr(node, name))
+            referents += 1
         except AttributeError:
             continue
-    # asking for __dict__ would make one for every node; looking whether there is one does not
-    if any(each.__class__ is dict for each in gc.get_referents(node)):
+    # asking for __dict__ would make one for every node; counting what the node refers to does not
+    if len(gc.get_referents(node)) != referents:
         for name, value in vars(node).items():
             if name not in ("_constants", "_hooks"):
                 setattr(copy, name, deepcopy(value, memo))

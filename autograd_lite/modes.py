@@ -7,23 +7,33 @@ all of them.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import Any
 
 __all__ = ["current_mode", "detect_anomaly", "no_grad", "scope", "source_line", "switches", "trace_source"]
 
 
-class Mode(NamedTuple):
-    """The modes in force at one place of a program."""
+class Mode:
+    """The modes in force at one place of a program. It never changes; a switch puts another in its place."""
 
-    grad: bool = True
-    scope: str = ""
-    source: bool = False
-    anomaly: bool = False
+    __slots__ = ("anomaly", "grad", "rare", "scope", "source")
+
+    def __init__(self, grad: bool = True, scope: str = "", source: bool = False, anomaly: bool = False) -> None:
+        self.grad = grad
+        self.scope = scope
+        self.source = source
+        self.anomaly = anomaly
+        self.rare = not grad or source or anomaly  # anything beside a scope, which every network opens
+
+    def but(self, **changes: Any) -> Mode:
+        """This mode with some of it changed."""
+        kept = {"grad": self.grad, "scope": self.scope, "source": self.source, "anomaly": self.anomaly}
+        return Mode(**{**kept, **changes})
 
 
 class Switches:
@@ -37,7 +47,7 @@ class Switches:
 
 
 switches = Switches()
-_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - a named tuple never changes
+_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - a mode never changes
 _lock = (
     threading.Lock()
 )  # += on an attribute is two steps; a lost count would leave a mode on or off for good
@@ -84,7 +94,7 @@ class no_grad(_Switch):  # noqa: N801 - torch's name
     __slots__ = ()
 
     def change(self, mode: Mode) -> Mode:
-        return mode._replace(grad=False)
+        return mode.but(grad=False)
 
 
 class scope(_Switch):  # noqa: N801 - used like a function
@@ -122,7 +132,7 @@ class trace_source(_Switch):  # noqa: N801 - used like a function
     __slots__ = ()
 
     def change(self, mode: Mode) -> Mode:
-        return mode._replace(source=True)
+        return mode.but(source=True)
 
 
 class detect_anomaly(_Switch):  # noqa: N801 - torch's name
@@ -140,10 +150,10 @@ class detect_anomaly(_Switch):  # noqa: N801 - torch's name
     __slots__ = ()
 
     def change(self, mode: Mode) -> Mode:
-        return mode._replace(anomaly=True, source=True)
+        return mode.but(anomaly=True, source=True)
 
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def source_line() -> str:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, KeysView
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import ArgumentError, GradientDropped, GraphError
+from .errors import ArgumentError, GradientDropped, GraphError, ValueTypeError
 from .handmade import become_handmade
 from .modes import current_mode
 from .ops.row import as_number
@@ -19,7 +19,7 @@ from .ops.row import as_number
 if TYPE_CHECKING:
     from .engine import Value
 
-__all__ = ["Protocols"]
+__all__ = ["Protocols", "asked_instead"]
 
 _warned_at: set[tuple[str, int]] = set()
 
@@ -54,10 +54,11 @@ class Protocols:
 
     def __eq__(self, other: object) -> bool:
         number = _comparable(other)
-        return number is not None and self._data == number
+        return NotImplemented if number is None else self._data == number
 
     def __ne__(self, other: object) -> bool:
-        return not self == other
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data != number
 
     def __lt__(self, other: Any) -> bool:
         number = _comparable(other)
@@ -141,7 +142,7 @@ class Protocols:
     @property
     def _op(self) -> str:
         """micrograd's name of the operation: what a drawing shows, "" for a leaf."""
-        return self.op_text  # type: ignore[attr-defined,no-any-return]
+        return self.op_text or self._leaf_op  # type: ignore[attr-defined,no-any-return]
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -168,3 +169,25 @@ def _comparable(other: Any) -> float | None:
         return as_number(other)
     except (TypeError, ValueError):
         return None
+
+
+REFLECTED = {
+    "add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__", "pow": "__rpow__",
+    "mod": "__rmod__",
+}  # fmt: skip
+
+
+def asked_instead(operand: Any, op_name: str) -> bool:
+    """Whether Python should ask this operand of an operator for the result: an array, or a number of another library."""
+    kind = operand.__class__
+    if op_name not in REFLECTED or kind.__module__ == "builtins" or isinstance(operand, Protocols):
+        return False
+    if getattr(operand, "ndim", 0):
+        return True
+    try:
+        as_number(operand)
+    except ValueTypeError:
+        from numbers import Number  # slow to import and needed for unusual operands only
+
+        return hasattr(kind, REFLECTED[op_name]) and not isinstance(operand, Number)
+    return False

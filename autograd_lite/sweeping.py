@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _methods
-from .errors import ValueTypeError
-from .inspection import describe
 from .modes import current_mode, switches
 from .ops.row import RAISED_FOR_IEEE
 from .rules import MANY
@@ -19,7 +17,7 @@ from .rules import MANY
 if TYPE_CHECKING:
     from .engine import Value
 
-__all__ = ["start_pass", "swept_quickly", "total"]
+__all__ = ["start_pass", "swept_quickly"]
 
 
 def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]:
@@ -103,13 +101,3 @@ def swept_quickly(order: list[Value], leaves: Sequence[Value], seed: float) -> b
         node.grad = 0.0
     (order or leaves)[0].grad = seed
     return False
-
-
-def total(leaf: Value, before: Any) -> Any:
-    """What a leaf had and what this pass brought."""
-    try:
-        return before + leaf.grad if before is not None else leaf.grad
-    except TypeError:
-        raise ValueTypeError(
-            f"the .grad of {describe(leaf)} is {before!r:.40}, a number is needed: call zero_grad()"
-        ) from None

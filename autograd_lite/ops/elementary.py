@@ -45,81 +45,6 @@ def _pow_edge(a: float, b: float) -> float:
     return -INF if a < 0.0 and odd else INF
 
 
-# --- choosing and comparing ---------------------------------------------------------------------------------------
-
-CONDITION_POINTS = ((1.0, 2.0), (2.0, 1.0), (-1.5, 0.5))
-CONDITION_EDGES = ((1.0, 1.0), (NAN, 1.0), (INF, INF), (0.0, -0.0))
-
-
-def _compare(name: str, infix: str, words: str, native: Any) -> Op:
-    return Op(name, f"1 where {words}, else 0: a condition that `where` takes", native=native, arity=2, infix=infix,
-              partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", condition=True, natives={"numpy": name},
-              points=CONDITION_POINTS, edges=CONDITION_EDGES)  # fmt: skip
-
-
-greater = _compare("greater", ">", "a > b", lambda a, b: a > b)
-greater_equal = _compare("greater_equal", ">=", "a >= b", lambda a, b: a >= b)
-less = _compare("less", "<", "a < b", lambda a, b: a < b)
-less_equal = _compare("less_equal", "<=", "a <= b", lambda a, b: a <= b)
-equal = _compare("equal", "==", "a == b", lambda a, b: a == b)
-not_equal = _compare("not_equal", "!=", "a != b", lambda a, b: a != b)
-
-logical_and = Op("logical_and", "1 where both conditions hold", native=lambda a, b: bool(a and b), arity=2, infix="&",
-                 partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", natives={"numpy": "logical_and"}, condition=True,
-                 points=((1.0, 0.0), (1.0, 1.0)))  # fmt: skip
-logical_or = Op("logical_or", "1 where either condition holds", native=lambda a, b: bool(a or b), arity=2, infix="|",
-                partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", natives={"numpy": "logical_or"}, condition=True,
-                points=((1.0, 0.0), (0.0, 0.0)))  # fmt: skip
-logical_not = Op("logical_not", "1 where the condition does not hold", native=lambda a: not a, symbol="not",
-                 partials=lambda a, y: (0.0,), kink="slope 0 everywhere", natives={"numpy": "logical_not"}, condition=True,
-                 points=((1.0,), (0.0,)))  # fmt: skip
-
-choose = Op(
-    "choose", "a or b, as a recorded condition says", symbol="where", arity=3,
-    native=lambda c, a, b: a if c else b,
-    partials=lambda c, a, b, y: (0.0, where(c != 0.0, 1.0, 0.0), where(c != 0.0, 0.0, 1.0)),
-    kink="slope 0 in the condition; the arm not chosen gets 0",
-    points=((1.0, 2.0, 3.0), (0.0, 2.0, 3.0)), edges=((1.0, 2.0, NAN), (0.0, INF, 3.0)),
-)  # fmt: skip
-
-select = Op(
-    "select", "a or b, as a fixed bool says", symbol="where", arity=2, immediates={"condition": True},
-    native=lambda a, b, condition: a if condition else b,
-    partials=lambda a, b, condition, y: (1.0, 0.0) if condition else (0.0, 1.0),
-    kink="the arm not chosen gets 0",
-    points=((2.0, 3.0), (-1.0, 0.5)), edges=((2.0, NAN), (2.0, INF)),
-)  # fmt: skip
-
-
-def where(condition: Any, a: Any, b: Any) -> Any:
-    """`a` where the condition holds, else `b`; the arm not chosen gets gradient 0, even if its slope is not finite.
-
-    The condition is a bool (`x > 0` on Values is one) or a recorded condition (`ops.greater(x, 0)`).
-    Raises `ValueTypeError` for any other condition.
-
-    >>> where(True, 1.0, 2.0)
-    1.0
-    """
-    kind = condition.__class__
-    if kind is bool:
-        if a.__class__ is float and b.__class__ is float:
-            return a if condition else b
-        return select(a, b, condition)
-    if hasattr(kind, "_apply"):
-        if getattr(condition, "is_condition", False):
-            return choose(condition, a, b)
-    elif getattr(condition, "dtype", None) == "bool":
-        if condition.ndim == 0:
-            return where(bool(condition), a, b)
-        import numpy
-
-        return numpy.where(condition, a, b)
-    raise ValueTypeError(
-        f"where needs a condition (a bool such as x > 0, or ops.greater(x, 0)), got {condition!r:.60} "
-        f"of type {kind.__name__}"
-    )
-
-
 # --- arithmetic ---------------------------------------------------------------------------------------------------
 
 PAIRS = ((2.0, 3.0), (-1.5, 0.25), (1e-3, -7.0))
@@ -335,3 +260,77 @@ rounded: Op = Op("round", "the nearest whole number, halves to even", forward=_r
              native=lambda a: float.__round__(a, 0) if a - a == 0.0 else a, natives={"python": "float.__round__", "numpy": "round"},
              kink="slope 0 everywhere", partials=lambda a, y: (0.0,),
              points=((2.4,), (-0.3,), (7.9,)), edges=((0.5,), (1.5,), (-2.5,), (-0.0,), (INF,), (NAN,), (1e300,)))  # fmt: skip
+
+# --- choosing and comparing ---------------------------------------------------------------------------------------
+
+CONDITION_POINTS = ((1.0, 2.0), (2.0, 1.0), (-1.5, 0.5))
+CONDITION_EDGES = ((1.0, 1.0), (NAN, 1.0), (INF, INF), (0.0, -0.0))
+
+
+def _compare(name: str, infix: str, words: str, native: Any) -> Op:
+    return Op(name, f"1 where {words}, else 0: a condition that `where` takes", native=native, arity=2, infix=infix,
+              partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", condition=True, natives={"numpy": name},
+              points=CONDITION_POINTS, edges=CONDITION_EDGES)  # fmt: skip
+
+
+greater = _compare("greater", ">", "a > b", lambda a, b: a > b)
+greater_equal = _compare("greater_equal", ">=", "a >= b", lambda a, b: a >= b)
+less = _compare("less", "<", "a < b", lambda a, b: a < b)
+less_equal = _compare("less_equal", "<=", "a <= b", lambda a, b: a <= b)
+equal = _compare("equal", "==", "a == b", lambda a, b: a == b)
+not_equal = _compare("not_equal", "!=", "a != b", lambda a, b: a != b)
+
+logical_and = Op("logical_and", "1 where both conditions hold", native=lambda a, b: bool(a and b), arity=2, infix="&",
+                 partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", natives={"numpy": "logical_and"}, condition=True,
+                 points=((1.0, 0.0), (1.0, 1.0)))  # fmt: skip
+logical_or = Op("logical_or", "1 where either condition holds", native=lambda a, b: bool(a or b), arity=2, infix="|",
+                partials=lambda a, b, y: (0.0, 0.0), kink="slope 0 everywhere", natives={"numpy": "logical_or"}, condition=True,
+                points=((1.0, 0.0), (0.0, 0.0)))  # fmt: skip
+logical_not = Op("logical_not", "1 where the condition does not hold", native=lambda a: not a, symbol="not",
+                 partials=lambda a, y: (0.0,), kink="slope 0 everywhere", natives={"numpy": "logical_not"}, condition=True,
+                 points=((1.0,), (0.0,)))  # fmt: skip
+
+choose = Op(
+    "choose", "a or b, as a recorded condition says", symbol="where", arity=3,
+    native=lambda c, a, b: a if c else b,
+    partials=lambda c, a, b, y: (0.0, where(c != 0.0, 1.0, 0.0), where(c != 0.0, 0.0, 1.0)),
+    kink="slope 0 in the condition; the arm not chosen gets 0",
+    points=((1.0, 2.0, 3.0), (0.0, 2.0, 3.0)), edges=((1.0, 2.0, NAN), (0.0, INF, 3.0)),
+)  # fmt: skip
+
+select = Op(
+    "select", "a or b, as a fixed bool says", symbol="where", arity=2, immediates={"condition": True},
+    native=lambda a, b, condition: a if condition else b,
+    partials=lambda a, b, condition, y: (1.0, 0.0) if condition else (0.0, 1.0),
+    kink="the arm not chosen gets 0",
+    points=((2.0, 3.0), (-1.0, 0.5)), edges=((2.0, NAN), (2.0, INF)),
+)  # fmt: skip
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """`a` where the condition holds, else `b`; the arm not chosen gets gradient 0, even if its slope is not finite.
+
+    The condition is a bool (`x > 0` on Values is one) or a recorded condition (`ops.greater(x, 0)`).
+    Raises `ValueTypeError` for any other condition.
+
+    >>> where(True, 1.0, 2.0)
+    1.0
+    """
+    kind = condition.__class__
+    if kind is bool:
+        if a.__class__ is float and b.__class__ is float:
+            return a if condition else b
+        return select(a, b, condition)
+    if hasattr(kind, "_apply"):
+        if getattr(condition, "is_condition", False):
+            return choose(condition, a, b)
+    elif getattr(condition, "dtype", None) == "bool":
+        if condition.ndim == 0:
+            return where(bool(condition), a, b)
+        import numpy
+
+        return numpy.where(condition, a, b)
+    raise ValueTypeError(
+        f"where needs a condition (a bool such as x > 0, or ops.greater(x, 0)), got {condition!r:.60} "
+        f"of type {kind.__name__}"
+    )

@@ -88,16 +88,19 @@ class Op:
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """Apply the row to numbers, arrays, Values or symbols, whichever the operands are."""
-        arguments, immediates = self.split(operands, named)
-        for argument in arguments:
-            apply = getattr(argument.__class__, "_apply", None)
-            if apply is not None:
-                return apply(self, arguments, immediates)
-        if any(argument.__class__ is IeeeFloat for argument in arguments):
-            return IeeeFloat(self.number(*arguments, immediates=immediates))
-        if any(getattr(argument, "ndim", 0) for argument in arguments):
-            return self._on_arrays(arguments, immediates)
-        return self.number(*map(as_number, arguments), immediates=immediates)
+        if named or self.immediates or len(operands) != self.arity:
+            operands, immediates = self.split(operands, named)
+        else:
+            immediates = ()
+        plain = True
+        for operand in operands:
+            kind = operand.__class__
+            if kind is not float:
+                apply = getattr(kind, "_apply", None)
+                if apply is not None:
+                    return apply(self, operands, immediates)
+                plain = False
+        return self.number(*operands, immediates=immediates) if plain else self._on_others(operands, immediates)
 
     def split(
         self, operands: tuple[Any, ...], named: Mapping[str, Any]
@@ -146,6 +149,13 @@ class Op:
     def _forward_in_ieee(self, *arguments: Any) -> float:
         wrap = [tuple(map(IeeeFloat, a)) if isinstance(a, tuple) else _wrap_number(a) for a in arguments]
         return float(self.forward(*wrap))
+
+    def _on_others(self, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Any:
+        if any(operand.__class__ is IeeeFloat for operand in operands):
+            return IeeeFloat(self.number(*operands, immediates=immediates))
+        if any(getattr(operand, "ndim", 0) for operand in operands):
+            return self._on_arrays(operands, immediates)
+        return self.number(*map(as_number, operands), immediates=immediates)
 
     def _on_arrays(self, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Any:
         import numpy  # noqa: ICN001 - imported where it is used: the package itself works without NumPy
@@ -221,7 +231,10 @@ def as_number(value: Any) -> float:
             f"a real number is needed, got the {kind.__name__} {value!r:.40}: convert it with float(...)"
         )
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        return as_number(value.item())
+        if getattr(getattr(value, "dtype", None), "kind", "f") in "mM":
+            raise ValueTypeError(f"a real number is needed, got {value!r:.60}: a time has no gradient")
+        item = value.item()
+        return _to_float(item) if item.__class__ is kind else as_number(item)  # a long double is its own item
     if isinstance(value, complex):
         raise ValueTypeError(
             f"a real number is needed, got the complex {value!r}: use its real or imaginary part"
@@ -247,9 +260,7 @@ def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ArgumentError(
-            f"an integer of {len(str(abs(value)))} digits does not fit a float (limit 1.8e308)"
-        ) from None
+        raise ArgumentError(f"the {value.__class__.__name__} is too large for a float (limit 1.8e308)") from None
 
 
 def _wrap_number(value: Any) -> Any:
@@ -265,8 +276,6 @@ def _as_immediate(op: str, name: str, value: Any) -> Any:
         raise ValueTypeError(
             f"{op}: {name} is static and takes a plain number, not a Value; no gradient flows to it"
         )
-    if value.__class__ is int:
-        return float(value)
     return as_number(value)
 
 
