@@ -1,6 +1,6 @@
 """Prints `_methods.py` (one method and one adjoint function for each row of the op table) and `docs/ops.md`.
 
-Run `python -m autograd_lite._generate` after changing a rule; a test compares the printed texts with the files.
+Run `python -m autograd_lite._generate` after changing a rule; a test compares the texts with the files.
 """
 
 from __future__ import annotations
@@ -340,9 +340,9 @@ def ops_document() -> str:
     lines = [
         "# The op table",
         "",
-        "Printed from `autograd_lite/ops/` by `python -m autograd_lite._generate`. `a` and `b` are the operands;",
-        "n-ary ops are shown for two. Each name is a function in `autograd_lite.ops` and, but for the n-ary ones, a",
-        "method or operator of `Value`. Static parameters stand after the operands with their defaults.",
+        "Printed from `autograd_lite/ops/` by `python -m autograd_lite._generate`. `a`, `b` are operands;",
+        "n-ary ops are shown for two. Each name is a function in `autograd_lite.ops` and, but for the n-ary",
+        "ones, a method or operator of `Value`. Static parameters stand after the operands with their defaults.",
         "",
         "| op | value | local gradients | domain | at kinks |",
         "|---|---|---|---|---|",
@@ -352,13 +352,17 @@ def ops_document() -> str:
         operands = ", ".join({1: "a", 2: "a, b", 3: "c, a, b"}.get(row.arity or 0, "a₁, a₂, …").split(", "))
         cells = [
             f"`{row.name}({operands}{settings})`",
-            f"{row.summary}" if not row.infix else f"`{formula(row)}`",
+            _plain(row.summary) if not row.infix else f"`{formula(row)}`",
             ", ".join(f"`{text}`" for text in partial_formulas(row)),
-            row.domain,
-            row.kink,
+            _plain(row.domain),
+            _plain(row.kink),
         ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _plain(words: str) -> str:
+    return words.replace("*", "\\*").replace("_", "\\_")
 
 
 def main() -> None:
