@@ -48,7 +48,7 @@ def adjoints(
             before = adjoint.get(parent)
             adjoint[parent] = contribution if before is None else before + contribution
             if anomaly:
-                check_finite(adjoint[parent], node, parent, f"its adjoint was {getattr(upstream, '_data', upstream):.6g}")
+                check_finite(adjoint[parent], node, parent, f"adjoint {getattr(upstream, '_data', upstream):.6g}")
     return adjoint
 
 
@@ -164,8 +164,9 @@ def write_adjoints(order: Sequence[Value], seed: float, value_class: type[Value]
     for k, node in enumerate(written):
         if node._a is None and node.has_grad:
             gradients[k] = total(node, node.grad, gradients[k])
-    for node, gradient in zip(written, [as_value(value_class, gradient) for gradient in gradients], strict=True):
-        node.grad = gradient
+    values = [as_value(value_class, gradient) for gradient in gradients]
+    for node, value in zip(written, values, strict=True):
+        node.grad = value
 
 
 def total(leaf: Value, before: Any, brought: Any) -> Any:

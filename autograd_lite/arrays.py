@@ -22,7 +22,7 @@ _COMPARISONS = {
 
 
 def _comparing(compare: Any) -> Any:
-    """The comparison of two elements by their numbers: on NumPy's own scalars it would come back here for ever."""
+    """Compare two elements by their numbers: NumPy's own scalars would ask the Value again, for ever."""
     return lambda a, b: compare(_number(a), _number(b))
 
 

@@ -34,8 +34,10 @@ class HandmadeOp:
         return f"<hand-made op {self.name}>"
 
     def local_gradients(self, *_: Any) -> NoReturn:
-        """Raise `GraphError`: only the function its maker assigned knows them, and it adds them up at once."""
-        raise GraphError(f"{self.name} is a hand-made op: its local gradients are unknown, backward() can be used")
+        """Raise `GraphError`: only the function its maker assigned knows them."""
+        raise GraphError(
+            f"{self.name} is a hand-made op: its local gradients are unknown, backward() can be used"
+        )
 
 
 def make_by_hand(node: Value, children: Any, name: str) -> None:

@@ -239,7 +239,7 @@ def constant_leaf(value_class: Any, number: float) -> Any:
 
 
 def copied(node: Any, memo: dict[int, Any]) -> Any:
-    """One node of a deep copy; its parents are in the memo already. Raises `GraphError` for a hand-made op."""
+    """One node of a deep copy, its parents being in the memo already. Raises `GraphError` if it is hand-made."""
     if node.is_handmade:
         raise GraphError(
             f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied"

@@ -178,7 +178,7 @@ REFLECTED = {
 
 
 def asked_instead(operand: Any, op_name: str) -> bool:
-    """Whether Python should ask this operand of an operator for the result: an array, or a number of another library."""
+    """Whether Python should ask this operand of an operator: an array, or a number of another library."""
     kind = operand.__class__
     if op_name not in REFLECTED or kind.__module__ == "builtins" or isinstance(operand, Protocols):
         return False

@@ -260,7 +260,8 @@ def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ArgumentError(f"the {value.__class__.__name__} is too large for a float (limit 1.8e308)") from None
+        kind = value.__class__.__name__
+        raise ArgumentError(f"the {kind} is too large for a float (limit 1.8e308)") from None
 
 
 def _wrap_number(value: Any) -> Any:
