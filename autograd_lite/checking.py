@@ -85,20 +85,21 @@ def _compared(
         return parse(expression, {**values, name: x}).data
 
     x = values[name]
+    if not math.isfinite(value):
+        return Comparison(name, x, gradient, math.nan, math.nan, True, "the value is not finite")
     estimate, spread = slope(along, x)
     error = abs(gradient - estimate)
-    relative = error / max(abs(gradient), abs(estimate)) if error else 0.0
-    noise = 4 * spread + 1e-11 * abs(value) / max(1.0, abs(x))
-    if math.isfinite(gradient) and (relative <= TOLERANCE or error <= noise + 1e-12):
+    relative = error / (max(abs(gradient), abs(estimate)) or math.nan) if error else 0.0
+    noise = 4 * spread + 1e-11 * abs(value) / max(1.0, abs(x)) + 1e-12
+    vague = not spread <= 1e-3 * max(1.0, abs(estimate))
+    if math.isfinite(gradient) and (relative <= TOLERANCE or (error <= noise and not vague)):
         return Comparison(name, x, gradient, estimate, relative, True)
     left, right = _one_sided(along, x, -1.0), _one_sided(along, x, 1.0)
-    sides = [side for side in (left, right) if math.isfinite(side)]
-    if len(sides) < 2 and not math.isfinite(estimate):
-        what = "the value is not finite" if not math.isfinite(value) else "the edge of the domain"
-        return Comparison(name, x, gradient, estimate, math.nan, True, what)
-    if len(sides) == 2 and abs(left - right) > 1e-3 * max(1.0, abs(left), abs(right)):
-        slack = 1e-4 * max(1.0, abs(left), abs(right))
-        inside = min(sides) - slack <= gradient <= max(sides) + slack
+    if vague and not math.isfinite(left + right):
+        return Comparison(name, x, gradient, math.nan, math.nan, True, "an edge, a jump or an infinite slope")
+    largest = max(1.0, abs(left), abs(right))
+    if abs(left - right) > 1e-3 * largest:
+        inside = min(left, right) - 1e-4 * largest <= gradient <= max(left, right) + 1e-4 * largest
         words = f"a kink: slope {left + 0.0:.4g} left, {right + 0.0:.4g} right"
         return Comparison(name, x, gradient, estimate, math.nan if inside else relative, inside, words)
     return Comparison(name, x, gradient, estimate, relative, False)
@@ -131,5 +132,7 @@ def slope(f: Callable[[float], float], x: float) -> tuple[float, float]:
 
 
 def _one_sided(f: Callable[[float], float], x: float, side: float) -> float:
+    """The slope to one side, or NaN where it does not settle as the step shrinks."""
     step = side * 1e-7 * max(1.0, abs(x))
-    return (f(x + step) - f(x)) / step
+    near, far = (f(x + step) - f(x)) / step, (f(x + 8 * step) - f(x)) / (8 * step)
+    return near if abs(near - far) <= 1e-3 * max(1.0, abs(near)) else math.nan

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .engine import Value
 
 __all__ = ["main"]
+
+_OPTION = re.compile(r"-[oh]?|--|--[a-z]+(-[a-z]+)*(=.*)?", re.DOTALL)
 
 _EXAMPLES = """examples:
   autograd-lite demo
@@ -141,12 +144,7 @@ def _positive(text: str) -> int:
 
 def _protected(given: list[str]) -> list[str]:
     """A formula may begin with a minus; argparse takes it for an option unless it holds a space."""
-    return [
-        f" {word}"
-        if word.startswith("-") and not word.startswith("--") and word not in ("-o", "-h", "-")
-        else word
-        for word in given
-    ]
+    return [f" {word}" if word.startswith("-") and not _OPTION.fullmatch(word) else word for word in given]
 
 
 def _complain(message: str) -> None:

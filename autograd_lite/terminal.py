@@ -208,7 +208,7 @@ class _Session:
         """Draw on the terminal's second screen, so that what stood before comes back afterwards."""
         self._write("\x1b[?1049h\x1b[?25l")
         try:
-            with reader() as read:
+            with suppress(KeyboardInterrupt), reader() as read:  # Ctrl-C leaves, as q does
                 self._draw()
                 for key in _until_quit(read):
                     self.press(key)
@@ -298,10 +298,7 @@ class _Session:
 
 def _until_quit(read: Callable[[], str]) -> Iterator[str]:
     while True:
-        try:
-            data = read()
-        except KeyboardInterrupt:
-            return
+        data = read()
         for key in decode_keys(data):
             if key == "quit":
                 return

@@ -142,14 +142,12 @@ def test_line_input_ends_with_the_input(monkeypatch: pytest.MonkeyPatch) -> None
     show(example(), stdin=Teletype("n\n"), stdout=Teletype())
 
 
-pty = pytest.importorskip("pty", reason="no pseudo-terminals on this platform")
-
-
 class Screen:
     """`autograd-lite step` running in a pseudo-terminal."""
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         import fcntl
+        import pty
         import struct
         import termios
 
@@ -197,6 +195,7 @@ class Screen:
 
 @pytest.fixture
 def screen(request: pytest.FixtureRequest) -> Iterator[Screen]:
+    pytest.importorskip("pty", reason="no pseudo-terminals on this platform")
     opened = Screen(*FORMULA, **getattr(request, "param", {}))
     yield opened
     opened.close()
