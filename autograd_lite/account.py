@@ -53,10 +53,8 @@ def spans_of(step: Step, width: int = WIDTH) -> list[list[Span]]:
 
 def _computed(step: Step, width: int) -> list[list[Span]]:
     """name = formula = numbers = value, on one line or with the equals signs below one another."""
-    parts = [part for part in (step.formula, step.substituted) if part]
-    if len(parts) == 2 and parts[0] == parts[1]:
-        del parts[1]
-    rows = fold_line(f"{step.node.text} = ", [*parts, number(step.value)], width)
+    parts = [step.formula, step.substituted, number(step.value)]
+    rows = fold_line(f"{step.node.text} = ", list(dict.fromkeys(filter(None, parts))), width)
     lines: list[list[Span]] = [[(row, "")] for row in rows]
     name = step.node.text
     lines[0] = [(name, "name"), (rows[0][len(name) :], "")]
@@ -301,13 +299,15 @@ def count_of(amount: int, noun: str) -> str:
 
 
 def json_text(steps: Backprop) -> str:
-    """Nodes once, steps with references to them by index."""
+    """Nodes with their values and finished gradients once, and steps that refer to them by index."""
     content = {
         "format": "autograd-lite steps",
         "version": 1,
         "root": steps.root.index,
         "forward_steps": steps.forward_count,
         "nodes": [_plain(node) for node in steps.nodes],
+        "values": _plain(tuple(steps.values.values())),
+        "gradients": _plain(tuple(map(steps.gradients.get, steps.values))),
         "steps": [_plain(one) for one in steps],
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False)

@@ -34,6 +34,9 @@ def check_lines(expression: str, values: Mapping[str, float]) -> tuple[list[str]
     """A table of all inputs, and whether every gradient is right.
 
     Raises `ArgumentError` for a formula without inputs.
+
+    >>> print(check_lines("exp(x)", {"x": 0.0})[0][-1])
+    every gradient agrees with finite differences
     """
     if not values:
         raise ArgumentError("there is nothing to check: the formula has no name, such as x in exp(x)")
@@ -71,7 +74,11 @@ def _row(one: Comparison) -> tuple[str, ...]:
 
 
 def compare(expression: str, values: Mapping[str, float]) -> list[Comparison]:
-    """Each input's gradient beside the slope that the formula's values show."""
+    """Each input's gradient beside the slope that the formula's values show.
+
+    >>> [(one.name, one.gradient, one.right) for one in compare("x*x + y", {"x": 3.0, "y": 1.0})]
+    [('x', 6.0, True), ('y', 1.0, True)]
+    """
     root = parse(expression, values)
     root.backward()
     gradients = {node.label: node.grad for node in topological_order(root) if node.is_leaf}

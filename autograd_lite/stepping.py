@@ -121,6 +121,13 @@ class Backprop(Sequence[Step]):
 
     The numbers are taken when `step()` is called and the `Step`s are built as they are asked for, so a
     graph of 100,000 nodes opens at any place at once. `position` counts the steps done, 0 to `len(self)`.
+
+    >>> from autograd_lite.engine import Value
+    >>> s = Backprop(Value(3.0, label="a") * Value(4.0, label="b"))
+    >>> print(s.next())
+    n2 = a * b = 3 * 4 = 12
+    >>> s.run().state.gradients, s.back().node.text, s.state.gradients
+    ((4.0, 3.0, 1.0), 'n2', (None, None, 1.0))
     """
 
     def __init__(self, root: Value, names: Mapping[str, Any] | None = None) -> None:

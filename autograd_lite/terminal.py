@@ -55,6 +55,12 @@ def panel(steps: Backprop, width: int = 80, height: int = 24) -> list[list[Span]
     """What the screen shows at the cursor: the step just done, and a table of what is known after it.
 
     Every line fits `width`, and all of them fit `height`; what is cut is announced.
+
+    >>> from autograd_lite.engine import Value
+    >>> from autograd_lite.stepping import step
+    >>> lines = panel(step(Value(3.0, label="a") * 2.0).goto(1))
+    >>> "".join(text for text, _ in lines[3])
+    'n2 = a * 2 = 3 * 2 = 6'
     """
     position = steps.position
     done = steps[position - 1] if position else None
@@ -169,7 +175,7 @@ def _near(indices: list[int], at_work: set[int], rows: int) -> list[int]:
 
 def _legend() -> list[Span]:
     parts: list[Span] = []
-    keys = {"n": "next", "p": "back", "number": "go to", "g": "start", "e": "end", "?": "help", "q": "quit"}
+    keys = {"n": "next", "p": "back", "q": "quit", "number": "go to", "g": "start", "e": "end", "?": "help"}
     for key, meaning in keys.items():
         parts += [(key, "key"), (f" {meaning}   ", "quiet")]
     return parts

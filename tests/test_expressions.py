@@ -253,8 +253,8 @@ def test_values_must_be_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("2", 2.0), ("-1/4", -0.25), ("pi/2", math.pi / 2), ("1e3", 1000.0), ("inf", math.inf), ("-inf", -math.inf),
-     ("sqrt(2)", math.sqrt(2))],
+    [("2", 2.0), ("-1/4", -0.25), ("pi/2", math.pi / 2), ("1e3", 1000.0), ("inf", math.inf),
+     ("-inf", -math.inf), ("sqrt(2)", math.sqrt(2))],
 )  # fmt: skip
 def test_parse_number(text: str, number: float) -> None:
     assert parse_number(text) == number

@@ -338,6 +338,8 @@ def test_json_is_complete_and_plain() -> None:
     data = json.loads(step(loss).to_json())
     assert (data["root"], len(data["nodes"]), len(data["steps"])) == (5, 6, 7)
     assert data["steps"][4]["contributions"][0]["parent"] == 4
+    assert data["values"][:2] == [2.0, -3.0]
+    assert data["gradients"][5] == 1.0
     assert step(loss).to_json() == GOLDEN.read_text(encoding="utf-8").strip()
 
 

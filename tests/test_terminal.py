@@ -228,7 +228,7 @@ def test_keys_move_through_the_steps(screen: Screen) -> None:
 
 
 def test_ctrl_c_leaves_quietly_and_puts_the_terminal_back(screen: Screen) -> None:
-    screen.until("quit")
+    screen.until(" help")
     screen.press("\x03")
     last = screen.until("\x1b[?1049l")
     assert screen.process.wait(10) == 0
@@ -237,17 +237,17 @@ def test_ctrl_c_leaves_quietly_and_puts_the_terminal_back(screen: Screen) -> Non
 
 
 def test_the_screen_is_coloured(screen: Screen) -> None:
-    assert "\x1b[1m" in screen.until("quit")
+    assert "\x1b[1m" in screen.until(" help")
 
 
 @pytest.mark.parametrize("screen", [{"NO_COLOR": "1"}], indirect=True)
 def test_no_color_is_honoured(screen: Screen) -> None:
-    assert not re.search(r"\x1b\[[\d;]*m", screen.until("quit"))
+    assert not re.search(r"\x1b\[[\d;]*m", screen.until(" help"))
 
 
 @pytest.mark.parametrize("screen", [{"PYTHONIOENCODING": "ascii"}], indirect=True)
 def test_a_terminal_that_knows_ascii_only(screen: Screen) -> None:
-    screen.until("quit")
+    screen.until(" help")
     screen.press("e")
     text = screen.until("step 7 of 7")
     assert text.isascii()
