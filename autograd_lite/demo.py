@@ -13,7 +13,7 @@ from . import nn
 from .charts import boundary_chart, loss_chart
 from .console import emit
 from .drawing import draw
-from .engine import Value, no_grad
+from .engine import Value, no_grad, topological_order
 from .errors import AutogradError
 from .files import FileError, atomic_write
 from .stepping import step
@@ -134,13 +134,12 @@ def _products(
 
 def _one_sample(model: nn.MLP, inputs: Any, target: float) -> tuple[Value, Value]:
     """The output of the first hidden neuron, and the loss, for one sample."""
-    first, second = (Value(number, label=name) for name, number in zip(("x0", "x1"), inputs, strict=True))
-    hidden = model.layers[0]([first, second])
-    answer = model.layers[1](hidden)
+    answer = model([Value(number, label=f"x{index}") for index, number in enumerate(inputs)])
     answer.label = "answer"
     loss = (answer - target) ** 2
     loss.label = "loss"
-    return hidden[0], loss
+    first_neuron = [node for node in topological_order(loss) if node.scope.endswith("layer 0/neuron 0")]
+    return first_neuron[-1], loss
 
 
 _MEANING = {
