@@ -229,7 +229,7 @@ def test_demo_writes_what_it_says(demo: tuple[str, Path]) -> None:
         assert path.stat().st_size < 200_000
     assert "neuron 3" in (folder / "network.svg").read_text(encoding="utf-8")
     account = (folder / "steps.txt").read_text(encoding="utf-8")
-    assert "── layer 0/neuron 0" in account
+    assert "── model/layer 0/neuron 0" in account
     assert "waits for" in account
 
 
