@@ -8,11 +8,12 @@ a `.grad`, but for `write_adjoints`, which is `backward(create_graph=True)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .errors import GraphError, ValueTypeError
 from .inspection import check_finite, describe
-from .modes import current_mode
+from .modes import check_later, current_mode
 from .rules import chain
 
 if TYPE_CHECKING:
@@ -36,8 +37,18 @@ def adjoints(
     """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an
     adjoint.
     """
-    adjoint: dict[Value, Any] = {root: seed}
     anomaly = current_mode().anomaly
+    with check_later() if anomaly else nullcontext():
+        return _adjoints(order, {root: seed}, locals_of, arrived, anomaly)
+
+
+def _adjoints(
+    order: Sequence[Value],
+    adjoint: dict[Value, Any],
+    locals_of: Locals,
+    arrived: Callable[[Value, Any], Any] | None,
+    anomaly: bool,
+) -> dict[Value, Any]:
     for node in order:
         upstream = adjoint.get(node)
         if upstream is None:
@@ -48,7 +59,7 @@ def adjoints(
             before = adjoint.get(parent)
             adjoint[parent] = contribution if before is None else before + contribution
             if anomaly:
-                check_finite(adjoint[parent], node, parent, f"adjoint {getattr(upstream, '_data', upstream):.6g}")
+                check_finite(adjoint[parent], node, parent)
     return adjoint
 
 
@@ -57,6 +68,14 @@ def tangents(order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Loca
 
     Nodes that the seeds do not reach are absent: their tangent is 0.
     """
+    anomaly = current_mode().anomaly
+    with check_later() if anomaly else nullcontext():
+        return _tangents(order, seeds, locals_of, anomaly)
+
+
+def _tangents(
+    order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Locals, anomaly: bool
+) -> dict[Value, Any]:
     tangent: dict[Value, Any] = dict(seeds)
     for node in order:
         if node in seeds or not any(parent in tangent for parent in node.parents):
@@ -69,6 +88,8 @@ def tangents(order: Iterable[Value], seeds: Mapping[Value, Any], locals_of: Loca
                 total = term if total is None else total + term
         if total is not None:
             tangent[node] = total
+            if anomaly:
+                check_finite(total, node)
     return tangent
 
 

@@ -27,7 +27,16 @@ from .arrays import on_elements
 from .errors import AnomalyError, GraphError, ValueTypeError
 from .handmade import make_by_hand
 from .inspection import Inspection, check_finite, copied, describe, operation, place
-from .modes import current_mode, detect_anomaly, no_grad, scope, source_line, switches, trace_source
+from .modes import (
+    count_hook,
+    current_mode,
+    detect_anomaly,
+    no_grad,
+    scope,
+    source_line,
+    switches,
+    trace_source,
+)
 from .ops import Op
 from .ops.row import as_number
 from .protocols import Protocols, asked_instead
@@ -199,8 +208,14 @@ class Value(_methods.Methods, Inspection, Protocols):
         """
         hooks = self._hooks = self._hooks or []
         hooks.append(hook)
-        switches.hooks += 1
-        return lambda: hooks.remove(hook) if hook in hooks else None
+        count_hook(1)
+
+        def remove() -> None:
+            if hook in hooks:
+                hooks.remove(hook)
+                count_hook(-1)
+
+        return remove
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in topological_order(self):
@@ -214,7 +229,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         if op is ops.detach:
             return operands[0].detach()
         if set(map(type, operands)) == _ONLY_VALUES:
-            method = _methods.METHODS.get(op.name)
+            method: Any = _methods.METHODS.get(op.name)
             if method is not None:
                 return method(*operands, *immediates)
         elif any(getattr(operand, "ndim", 0) for operand in operands):
@@ -356,13 +371,14 @@ def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
             node._handmade()
             if anomaly:
                 for parent in node.parents:
-                    check_finite(parent.grad, node, parent, f"adjoint {node.grad:.6g}")
+                    check_finite(parent.grad, node, parent)
             continue
         for parent, local, tracked in zip(node.parents, node.local_gradients(), node.tracked, strict=True):
             if tracked:
                 parent.grad += chain(node.grad, local)
                 if anomaly:
-                    check_finite(parent.grad, node, parent, f"adjoint {node.grad:.6g} times local {local:.6g}")
+                    cause = f": adjoint {node.grad:.6g} times local {local:.6g}"
+                    check_finite(parent.grad, node, parent, cause)
     for leaf in leaves:
         leaf.grad = as_number(hooked(leaf, leaf.grad))
 

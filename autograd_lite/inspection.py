@@ -25,8 +25,8 @@ class Inspection:
 
     __slots__ = ()
 
-    # What few nodes have is kept in the instance's __dict__, which Python makes when it is first written to: reading
-    # these defaults from the class costs a node nothing.
+    # What few nodes have is kept in the instance's __dict__, which Python makes when it is first written to:
+    # reading these defaults from the class costs a node nothing.
     _constants: dict[int, Value] | None = None  # the leaves that stand for plain numbers of the expression
     _handmade: Callable[[], None] | None = None  # a `_backward` of the user's own
     _hooks: Any = ()
@@ -221,14 +221,16 @@ def place(node: Any) -> str:
     return f" ({told})" if told else ""
 
 
-def check_finite(gradient: Any, node: Any, parent: Any, cause: str) -> None:
-    """Raise `AnomalyError` if going back through a node made a parent's gradient NaN or infinite."""
-    number = getattr(gradient, "_data", gradient)
+def check_finite(derivative: Any, node: Any, parent: Any = None, cause: str = "") -> None:
+    """Raise `AnomalyError` if going through a node made a derivative NaN or infinite.
+
+    That is the gradient of a parent, going back, or without a parent the node's tangent, going forward.
+    """
+    number = getattr(derivative, "_data", derivative)
     if number - number != 0.0:
-        raise AnomalyError(
-            f"going back through {operation(node)}{place(node)} made the gradient of {describe(parent)} "
-            f"{number}: {cause}"
-        )
+        made = "its tangent" if parent is None else f"the gradient of {describe(parent)}"
+        way = "forward" if parent is None else "back"
+        raise AnomalyError(f"going {way} through {operation(node)}{place(node)} made {made} {number}{cause}")
 
 
 def constant_leaf(value_class: Any, number: float) -> Any:
@@ -239,7 +241,7 @@ def constant_leaf(value_class: Any, number: float) -> Any:
 
 
 def copied(node: Any, memo: dict[int, Any]) -> Any:
-    """One node of a deep copy, its parents being in the memo already. Raises `GraphError` if it is hand-made."""
+    """One node of a deep copy; its parents are in the memo. Raises `GraphError` for a hand-made op."""
     if node.is_handmade:
         raise GraphError(
             f"{describe(node)} is a hand-made op: its _backward belongs to the original and cannot be copied"

@@ -10,24 +10,30 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["current_mode", "detect_anomaly", "no_grad", "scope", "source_line", "switches", "trace_source"]
+__all__ = [
+    "check_later", "count_hook", "current_mode", "detect_anomaly", "no_grad", "scope", "source_line",
+    "switches", "trace_source",
+]  # fmt: skip
 
 
 class Mode:
     """The modes in force at one place of a program. It never changes; a switch puts another in its place."""
 
-    __slots__ = ("anomaly", "grad", "rare", "scope", "source")
+    __slots__ = ("anomaly", "grad", "outer", "rare", "scope", "source")
 
-    def __init__(self, grad: bool = True, scope: str = "", source: bool = False, anomaly: bool = False) -> None:
+    def __init__(
+        self, grad: bool = True, scope: str = "", source: bool = False, anomaly: bool = False
+    ) -> None:
         self.grad = grad
         self.scope = scope
         self.source = source
         self.anomaly = anomaly
+        self.outer = self  # what is in force again when the switch that made this mode is left
         self.rare = not grad or source or anomaly  # anything beside a scope, which every network opens
 
     def but(self, **changes: Any) -> Mode:
@@ -37,7 +43,7 @@ class Mode:
 
 
 class Switches:
-    """How many modes are on in the whole process, and how many hooks were ever registered."""
+    """How many modes are on in the whole process, and how many hooks there are."""
 
     __slots__ = ("count", "hooks")
 
@@ -59,16 +65,16 @@ class _Switch:
     nested.
     """
 
-    __slots__ = ("_tokens",)
-
-    def __init__(self) -> None:
-        self._tokens: list[Token[Mode]] = []
+    __slots__ = ()
 
     def change(self, mode: Mode) -> Mode:
         raise AssertionError("each switch says what it changes")
 
     def __enter__(self) -> None:
-        self._tokens.append(_current.set(self.change(_current.get())))
+        outer = _current.get()
+        mode = self.change(outer)
+        mode.outer = outer
+        _current.set(mode)
         with _lock:
             switches.count += 1
 
@@ -77,7 +83,7 @@ class _Switch:
     ) -> None:
         with _lock:
             switches.count -= 1
-        _current.reset(self._tokens.pop())
+        _current.set(_current.get().outer)
 
 
 class no_grad(_Switch):  # noqa: N801 - torch's name
@@ -111,7 +117,6 @@ class scope(_Switch):  # noqa: N801 - used like a function
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        super().__init__()
         self.name = str(name)
 
     def change(self, mode: Mode) -> Mode:
@@ -151,6 +156,21 @@ class detect_anomaly(_Switch):  # noqa: N801 - torch's name
 
     def change(self, mode: Mode) -> Mode:
         return mode.but(anomaly=True, source=True)
+
+
+class check_later(_Switch):  # noqa: N801 - used like a function
+    """Within it, nodes are not checked as they are made: backward checks what they add up to."""
+
+    __slots__ = ()
+
+    def change(self, mode: Mode) -> Mode:
+        return mode.but(anomaly=False)
+
+
+def count_hook(change: int) -> None:
+    """Tell that a hook was registered (1) or removed (-1); while there is none, backward is quick."""
+    with _lock:
+        switches.hooks += change
 
 
 _PACKAGE = str(Path(__file__).parent) + os.sep

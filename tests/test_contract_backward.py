@@ -348,8 +348,10 @@ def test_slopes_at_a_kink_of_two_numbers(
 
 
 @pytest.mark.parametrize("f", [
-    Value.relu, abs, Value.sign, Value.leaky_relu, Value.hardtanh, lambda v: v.clip(0.0, 1.0), lambda v: v.maximum(1.0),
-    lambda v: Value(1.0).maximum(v), lambda v: v.minimum(1.0), lambda v: ops.max(1.0, v), lambda v: ops.min(v, 1.0),
+    Value.relu, abs, Value.sign, Value.leaky_relu, Value.hardtanh, lambda v: v.clip(0.0, 1.0),
+    lambda v: v.maximum(1.0), lambda v: Value(1.0).maximum(v), lambda v: v.minimum(1.0),
+    lambda v: ops.max(1.0, v),
+    lambda v: ops.min(v, 1.0),
     Value.floor, Value.round, Value.ceil, Value.elu, Value.gelu, Value.silu, Value.mish, Value.softplus,
 ])  # fmt: skip
 def test_nan_in_gives_nan_out(f: Any) -> None:

@@ -1,4 +1,4 @@
-"""The contract with micrograd's programs: its names on a Value, ops made by hand, the table of differences."""
+"""The contract with micrograd's programs: its names on a Value, ops made by hand, what differs."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def test_an_array_of_values_can_be_changed_in_place_by_another() -> None:
 
 
 def test_numpy_compares_elements_in_the_maximum_of_object_arrays() -> None:
-    """NumPy asks no method: one of the two operands comes back and a tie is not split. ops.maximum does both."""
+    """NumPy asks no method here: one of the operands comes back, and no tie is split as in ops.maximum."""
     x = values(1.0, 3.0)
     assert np.maximum(x, values(2.0, 2.0))[1] is x[1]
     tie = Value(2.0)

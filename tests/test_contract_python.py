@@ -1,4 +1,4 @@
-"""The contract of a Value among Python's numbers: comparing, hashing, converting, operators with strangers."""
+"""The contract of a Value among Python's numbers: comparing, hashing, converting, operators."""
 
 from __future__ import annotations
 
@@ -144,9 +144,9 @@ def test_the_warning_names_the_op_to_use(dropped: Any) -> None:
     x = Value(2.5)
     math.floor(x)
     round(x)
-    assert [name in str(warning.message) for name, warning in zip((".floor()", ".round()"), dropped, strict=True)] == [
-        True, True,
-    ]  # fmt: skip
+    first, second = (str(warning.message) for warning in dropped)
+    assert ".floor()" in first
+    assert ".round()" in second
 
 
 def test_what_does_not_warn(dropped: Any) -> None:

@@ -261,7 +261,7 @@ def _to_float(value: Any) -> float:
         return float(value)
     except OverflowError:
         kind = value.__class__.__name__
-        raise ArgumentError(f"the {kind} is too large for a float (limit 1.8e308)") from None
+        raise ArgumentError(f"the {kind} does not fit a float (limit 1.8e308)") from None
 
 
 def _wrap_number(value: Any) -> Any:
