@@ -1325,7 +1325,7 @@ def pull_pow(node: Value) -> None:
     a = node._x
     b = node._y
     y = node._data
-    node._a.grad += upstream * (0.0 if b == 0.0 else b * _pow(a, b - 1.0))
+    node._a.grad += upstream * (b * _pow(a if (b != 0.0) or (_abs(a) > 1e-300) else 1.0, b - 1.0))
     node._b.grad += upstream * (0.0 if (a == 0.0) and (b >= 0.0) else y * _log(a))
 
 
@@ -1333,7 +1333,7 @@ def pull_pow_number(node: Value) -> None:
     upstream = node.grad
     a = node._x
     b = node._y
-    node._a.grad += upstream * (0.0 if b == 0.0 else b * _pow(a, b - 1.0))
+    node._a.grad += upstream * (b * _pow(a if (b != 0.0) or (_abs(a) > 1e-300) else 1.0, b - 1.0))
 
 
 def pull_pow_of_number(node: Value) -> None:
@@ -1501,7 +1501,7 @@ def pull_cosh(node: Value) -> None:
 def pull_tanh(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    t0 = _exp(-2.0 * _abs(a))
+    t0 = _exp(-2.0 * (-a if a < 0.0 else a))
     t1 = 1.0 + t0
     node._a.grad += upstream * (4.0 * t0 / (t1 * t1))
 
@@ -1654,7 +1654,7 @@ def pull_round(node: Value) -> None:
 def pull_erf(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    t0 = _abs(a)
+    t0 = -a if a < 0.0 else a
     t1 = 28.0 if t0 > 28.0 else t0
     t2 = _floor(t1 * 1048576.0) * 9.5367431640625e-07
     t3 = _exp(-(t2 * t2))
@@ -1664,7 +1664,7 @@ def pull_erf(node: Value) -> None:
 def pull_erfc(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    t0 = _abs(a)
+    t0 = -a if a < 0.0 else a
     t1 = 28.0 if t0 > 28.0 else t0
     t2 = _floor(t1 * 1048576.0) * 9.5367431640625e-07
     t3 = _exp(-(t2 * t2))
@@ -1732,24 +1732,24 @@ def pull_elu(node: Value) -> None:
     a = node._x
     alpha, = node._y
     t0 = a > 0.0
-    node._a.grad += upstream * (1.0 if t0 else alpha * _exp(a if a <= 0.0 else 0.0 if t0 else a + 0.0))
+    node._a.grad += upstream * (1.0 if t0 else alpha * _exp(0.0 if t0 else a))
 
 
 def pull_selu(node: Value) -> None:
     upstream = node.grad
     a = node._x
     t0 = a > 0.0
-    node._a.grad += upstream * (1.0507009873554805 * (1.0 if t0 else 1.6732632423543772 * _exp(a if a <= 0.0 else 0.0 if t0 else a + 0.0)))
+    node._a.grad += upstream * (1.0507009873554805 * (1.0 if t0 else 1.6732632423543772 * _exp(0.0 if t0 else a)))
 
 
 def pull_gelu(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    t0 = _abs(a)
+    t0 = -a if a < 0.0 else a
     t1 = 40.0 if t0 > 40.0 else t0
     t2 = _floor(t1 * 1048576.0) * 9.5367431640625e-07
     t3 = _exp(-0.5 * (t2 * t2))
-    node._a.grad += upstream * (0.5 * _erfc(-0.7071067811865476 * a) + (a if t0 < 40.0 else 0.0) * 0.3989422804014327 * (t3 + t3 * _expm1(0.5 * ((t2 - t1) * (t2 + t1)))))
+    node._a.grad += upstream * (0.5 * _erfc(-0.7071067811865476 * a) + (a if _abs(a) < 40.0 else 0.0) * 0.3989422804014327 * (t3 + t3 * _expm1(0.5 * ((t2 - t1) * (t2 + t1)))))
 
 
 def pull_silu(node: Value) -> None:
@@ -1768,7 +1768,7 @@ def pull_mish(node: Value) -> None:
     t0 = _abs(a)
     t1 = _exp(-t0)
     t2 = (0.0 if a <= 0.0 else a) + _log1p(t1)
-    t3 = _exp(-2.0 * _abs(t2))
+    t3 = _exp(-2.0 * (-t2 if t2 < 0.0 else t2))
     t4 = 1.0 + t3
     node._a.grad += upstream * (_tanh(t2) + (0.0 if t0 == _inf else a) * (4.0 * t3 / (t4 * t4)) * ((1.0 if a >= 0.0 else t1) / (1.0 + t1)))
 
@@ -1784,31 +1784,30 @@ def pull_logaddexp(node: Value) -> None:
     upstream = node.grad
     a = node._x
     b = node._y
-    t0 = a == b
-    t1 = a - b
-    t2 = _exp(-_abs(t1))
-    t3 = b - a
-    t4 = _exp(-_abs(t3))
-    node._a.grad += upstream * (0.5 if t0 else (1.0 if t1 >= 0.0 else t2) / (1.0 + t2))
-    node._b.grad += upstream * (0.5 if t0 else (1.0 if t3 >= 0.0 else t4) / (1.0 + t4))
+    t0 = 0.0 if (a == b) and (_abs(a) == _inf) else a - b
+    t1 = _exp(-_abs(t0))
+    t2 = 0.0 if (b == a) and (_abs(b) == _inf) else b - a
+    t3 = _exp(-_abs(t2))
+    node._a.grad += upstream * ((1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
+    node._b.grad += upstream * ((1.0 if t2 >= 0.0 else t3) / (1.0 + t3))
 
 
 def pull_logaddexp_number(node: Value) -> None:
     upstream = node.grad
     a = node._x
     b = node._y
-    t0 = a - b
+    t0 = 0.0 if (a == b) and (_abs(a) == _inf) else a - b
     t1 = _exp(-_abs(t0))
-    node._a.grad += upstream * (0.5 if a == b else (1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
+    node._a.grad += upstream * ((1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
 
 
 def pull_logaddexp_of_number(node: Value) -> None:
     upstream = node.grad
     a = node._x
     b = node._y
-    t0 = b - a
+    t0 = 0.0 if (b == a) and (_abs(b) == _inf) else b - a
     t1 = _exp(-_abs(t0))
-    node._a.grad += upstream * (0.5 if a == b else (1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
+    node._a.grad += upstream * ((1.0 if t0 >= 0.0 else t1) / (1.0 + t1))
 
 
 ADD = Rule(ops.TABLE['add'], (True, True), pull_add)

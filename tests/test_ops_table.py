@@ -97,6 +97,49 @@ def test_second_derivatives(row: Op, point: Point, settings: Settings) -> None:
             assert relative_error(curvature, true) <= allowed, (i, j, curvature, true)
 
 
+SMOOTH = [row for row in ops.TABLE.values() if row.arity == 1 and row.kink == "smooth" and not row.immediates]
+HIGHER_POINTS = (0.0, 0.5, -1.25, 1.5)
+
+
+@pytest.mark.parametrize("row", SMOOTH, ids=lambda row: row.name)
+def test_derivatives_of_higher_order(row: Op) -> None:
+    """To order 4, and at 0 too: a rule that uses |a| has all derivatives there only if it says so."""
+    compared = 0
+    for x in HIGHER_POINTS:
+        f, steepest = row, 1.0
+        if not math.isfinite(row(x)) or (row.name in ("lgamma", "digamma") and x <= 0.0):
+            continue
+        for order in range(1, 5):
+            f = grad(f)
+            with digits(40):
+                true = float(mp.diff(REFERENCES[row.name], mp.mpf(x), order))
+            steepest = max(steepest, abs(true))
+            assert f(x) == pytest.approx(true, rel=1e-12, abs=1e-12 * steepest), (x, order)
+            compared += 1
+    assert compared >= 4
+
+
+SECOND_AT_EDGES = [
+    ("logaddexp", (1.0, 1.0), ((0.25, -0.25), (-0.25, 0.25))),
+    ("pow", (2.0, 0.0), ((0.0, 0.5), (0.5, math.log(2.0) ** 2))),
+    ("pow", (2.0, 1.0), ((0.0, 1.0 + math.log(2.0)), (1.0 + math.log(2.0), 2.0 * math.log(2.0) ** 2))),
+    ("pow", (0.0, 2.0), ((2.0, 0.0), (0.0, 0.0))),
+    ("elu", (0.0,), ((1.0,),)),
+    ("selu", (0.0,), ((1.0507009873554805 * 1.6732632423543772,),)),
+    ("prod", (0.0, 2.0, 3.0), ((0.0, 3.0, 2.0), (3.0, 0.0, 0.0), (2.0, 0.0, 0.0))),
+    ("logsumexp", (1.0, 1.0), ((0.25, -0.25), (-0.25, 0.25))),
+    ("abs", (0.0,), ((0.0,),)),
+    ("relu", (0.0,), ((0.0,),)),
+]
+
+
+@pytest.mark.parametrize(("name", "point", "expected"), SECOND_AT_EDGES)
+def test_second_derivatives_where_a_rule_chooses(name: str, point: Point, expected: Any) -> None:
+    row = ops.TABLE[name]
+    found = hessian(lambda operands: row(*operands))(list(point))
+    assert found == [pytest.approx(line, rel=1e-14, abs=1e-300) for line in expected]
+
+
 # --- the form for readers -----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,11 @@ def _sigmoid(a: Any) -> Any:
     return where(a >= 0.0, 1.0, decay) / (1.0 + decay)
 
 
+def _gap(a: Any, b: Any) -> Any:
+    """a - b, and 0 for two equal infinities."""
+    return where((a == b) & (absolute(a) == INF), 0.0, a - b)
+
+
 def _leaky(a: Any, slope: Any) -> Any:
     return where(a > 0.0, a, slope * a)
 
@@ -43,12 +48,12 @@ leaky_relu = Op("leaky_relu", "a above 0, else slope * a", forward=_leaky, immed
                 points=POINTS, edges=KINK_EDGES)  # fmt: skip
 elu = Op("elu", "a above 0, else alpha * (exp(a) - 1)", immediates={"alpha": 1.0}, kink="slope alpha at 0",
          forward=lambda a, alpha: where(a > 0.0, a, alpha * expm1(minimum(a, 0.0))),
-         partials=lambda a, alpha, y: (where(a > 0.0, 1.0, alpha * exp(minimum(a, 0.0))),),
+         partials=lambda a, alpha, y: (where(a > 0.0, 1.0, alpha * exp(where(a > 0.0, 0.0, a))),),
          display=lambda a, alpha, y: (where(a > 0.0, 1.0, alpha * exp(a)),),
          points=POINTS, edges=REAL_EDGES)  # fmt: skip
 selu = Op("selu", "scaled elu that keeps mean 0 and variance 1", kink="slope scale * alpha at 0",
           forward=lambda a: SELU_SCALE * where(a > 0.0, a, SELU_ALPHA * expm1(minimum(a, 0.0))),
-          partials=lambda a, y: (SELU_SCALE * where(a > 0.0, 1.0, SELU_ALPHA * exp(minimum(a, 0.0))),),
+          partials=lambda a, y: (SELU_SCALE * where(a > 0.0, 1.0, SELU_ALPHA * exp(where(a > 0.0, 0.0, a))),),
           points=POINTS, edges=REAL_EDGES)  # fmt: skip
 gelu = Op("gelu", "a * Phi(a), Phi the normal distribution function",
           forward=lambda a: where(a == -INF, 0.0, 0.5 * a * erfc(-SQRT_HALF * a)),
@@ -73,7 +78,7 @@ hardtanh = Op("hardtanh", "a kept within [low, high], flat at the bounds", immed
               points=((0.5,), (-3.0,), (2.0,)), edges=((1.0,), (-1.0,), (INF,), (NAN,)))  # fmt: skip
 logaddexp = Op("logaddexp", "log(exp(a) + exp(b)) without overflow", arity=2, natives={"numpy": "logaddexp"},
                forward=lambda a, b: where(a == b, a + LN2, maximum(a, b) + log1p(exp(-absolute(a - b)))),
-               partials=lambda a, b, y: (where(a == b, 0.5, sigmoid(a - b)), where(a == b, 0.5, sigmoid(b - a))),
+               partials=lambda a, b, y: (sigmoid(_gap(a, b)), sigmoid(_gap(b, a))),
                display=lambda a, b, y: (sigmoid(a - b), sigmoid(b - a)),
                points=((1.0, 2.0), (-30.0, 30.0), (1000.0, 999.0)),
                edges=((1.0, 1.0), (-INF, -INF), (INF, 1.0), (-INF, 2.0), (NAN, 1.0)))  # fmt: skip

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError
-from .elementary import absolute, exp, expm1, floor, log, pow, sin, tan, where
+from .elementary import absolute, exp, expm1, floor, log, mirrored, pow, sin, tan, where
 
 __all__ = [
     "digamma",
@@ -80,7 +80,7 @@ def exp_minus_half_square(x: Any) -> Any:
 
 def _cut(x: Any, bound: float) -> tuple[Any, Any]:
     """|x|, at most the bound, and its part of at most 26 significant bits."""
-    a = absolute(x)
+    a = mirrored(x)
     a = where(a > bound, bound, a)
     return a, floor(a * 2.0**20) * 2.0**-20
 
