@@ -1,14 +1,9 @@
-"""What every test shares: one drawing backend, one Hypothesis profile, and a way to forbid skipped tests."""
+"""What every test shares: one Hypothesis profile, and a way to forbid skipped tests."""
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import settings
-
-# Set before anything imports matplotlib: tests draw to memory, whatever screen the machine has.
-os.environ.setdefault("MPLBACKEND", "Agg")
 
 # The same examples on every run, and no deadline: a slow machine is not a wrong answer.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
