@@ -19,7 +19,9 @@ from .picture import Arrow, Card, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["to_dot"]
+__all__ = ["SHIELD", "to_dot"]
+
+SHIELD = "\u2060"
 
 FONT = "Helvetica"
 _PORTS = {"LR": (":e", ":w"), "RL": (":w", ":e"), "TB": (":s", ":n"), "BT": (":n", ":s")}
@@ -168,7 +170,7 @@ class _Writer:
 
     def _escape(self, text: str) -> str:
         """A tooltip: backslashes and quotes escaped, line ends as DOT writes them."""
-        return str(self.graphviz.escape(text)).replace("\n", "\\n")
+        return str(self.graphviz.escape(_shielded(text))).replace("\n", "\\n")
 
 
 def _in_order(cards: Sequence[Card], direction: str) -> list[Card]:
@@ -202,19 +204,28 @@ def _row(name: str, text: str, palette: Palette) -> str:
 
 def _chip(symbol: str, palette: Palette) -> str:
     width = math.ceil(text_width(symbol, 10, bold=True)) + 8
+    align = "CENTER" if len(symbol.encode()) <= len(symbol) + 2 else "LEFT"
     return (
         '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
-        f'STYLE="rounded" BGCOLOR="{palette.chip}"><TR><TD WIDTH="{width}" HEIGHT="17" VALIGN="BOTTOM">'
-        f"{_text(symbol, palette.chip_ink, 10, bold=True)}</TD></TR></TABLE>"
+        f'STYLE="rounded" BGCOLOR="{palette.chip}"><TR><TD ALIGN="{align}" WIDTH="{width}" '
+        f'HEIGHT="17" VALIGN="BOTTOM">{_text(symbol, palette.chip_ink, 10, bold=True)}</TD></TR></TABLE>'
     )
 
 
 def _cell(content: str, text: str, size: float, align: str, span: int = 1) -> str:
-    width = math.ceil(text_width(text, size, bold=True)) + 3  # Graphviz sets text beyond ASCII too narrow
+    width = math.ceil(text_width(text, size, bold=True)) + 3
+    if align == "CENTER" and not text.isascii():
+        align = "LEFT"  # Graphviz takes such text to be narrower than it is, and would not centre it
     columns = f' COLSPAN="{span}"' if span > 1 else ""
     return f'<TD ALIGN="{align}" WIDTH="{width}"{columns}>{content}</TD>'
 
 
 def _text(text: str, colour: str, size: int, *, bold: bool = False) -> str:
-    body = f"<B>{escape(text)}</B>" if bold else escape(text)
+    safe = escape(_shielded(text))
+    body = f"<B>{safe}</B>" if bold else safe
     return f'<FONT COLOR="{colour}" POINT-SIZE="{size}">{body}</FONT>'
+
+
+def _shielded(text: str) -> str:
+    """A mark of no width after each backslash: Graphviz puts the node's name for \\N, however escaped."""
+    return text.replace("\\", "\\" + SHIELD)

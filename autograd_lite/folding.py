@@ -170,10 +170,12 @@ def assemble(nodes: Sequence[Node], roots: Sequence[int], keys: Sequence[Key | N
         if isinstance(key, int):
             parts.append(nodes[key])
         else:
-            scope = _common_scope({nodes[i].scope: None for i in members[place]})
-            name, times = _name_and_calls(key[0], [nodes[i] for i in members[place]], scope, calls)
+            kind, which = key
+            inside = {nodes[index].scope: None for index in members[place]}
+            scope = str(which) if kind == "scope" else _common_scope(inside)
+            name, times = _name_and_calls(kind, [nodes[i] for i in members[place]], scope, calls)
             ends = tuple(inputs[place]), tuple(sorted(outputs[place]))
-            parts.append(Box(key[0], name, scope, tuple(members[place]), *ends, times))
+            parts.append(Box(kind, name, scope, tuple(members[place]), *ends, times))
     shown = tuple(dict.fromkeys(place_of[root] for root in roots))
     return Folded(nodes, tuple(parts), tuple(links.values()), shown)
 

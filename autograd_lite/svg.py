@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape, unescape
 
+from .dot_source import SHIELD
 from .lettering import text_width
 from .palette import dark_rules
 
@@ -26,7 +27,7 @@ def finish(raw: str, *, theme: str, title: str, description: str) -> str:
     Each text gets the width that was planned for it (`textLength`), so it stays inside its box whatever
     font the machine has; with theme "auto" a style sheet follows the reader's light or dark setting.
     """
-    body = raw[raw.index("<svg") :]
+    body = raw[raw.index("<svg") :].replace(SHIELD, "")
     body = _HINTED.sub(r"\1<title>\3</title>\n\2<a>", body)
     body = body.replace("<a>", "<g>").replace("</a>", "</g>")
     body = _HINT.sub("<g>", body)
