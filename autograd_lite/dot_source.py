@@ -146,7 +146,7 @@ class _Writer:
             "margin": "9",
             "labeljust": "l",
             "labelloc": "t",
-            "tooltip": self.graphviz.escape(shorten(scope.name, 200)),
+            "tooltip": self._escape(shorten(scope.name, 200)),
         }
 
     def _node_attributes(self, card: Card) -> dict[str, str]:
@@ -168,9 +168,9 @@ class _Writer:
             attributes["label"] = f"<{_text(f' {arrow.label} ', self.palette.gradient, 9)}>"
         return attributes
 
-    def _escape(self, text: str) -> str:
-        """A tooltip: backslashes and quotes escaped, line ends as DOT writes them."""
-        return str(self.graphviz.escape(_shielded(text))).replace("\n", "\\n")
+    def _escape(self, text: str) -> Any:
+        """A tooltip, marked by the graphviz package as plain text: it would take "<...>" to be HTML."""
+        return self.graphviz.nohtml(self.graphviz.escape(_shielded(text)).replace("\n", "\\n"))
 
 
 def _in_order(cards: Sequence[Card], direction: str) -> list[Card]:

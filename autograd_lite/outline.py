@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from .lettering import shorten
 from .picture import Card, Picture
 
 __all__ = ["to_text"]
@@ -18,10 +20,9 @@ def to_text(picture: Picture) -> str:
     The tree hangs from the output, operands below what they make. With `edges` given, a column shows the
     derivative on the edge (or what flows back through it).
     """
-    lines = _tree(picture)
-    table = lines is None
-    rows = lines if lines is not None else _table(picture)
-    body = _align(rows, _header(picture, table))
+    names = _names(picture.cards)
+    tree = _tree(picture, names)
+    body = _align(_table(picture, names) if tree is None else tree, _header(picture, tree is None))
     return "\n".join([*body, *([picture.caption] if picture.caption else [])]) + "\n"
 
 
@@ -31,59 +32,68 @@ def _header(picture: Picture, table: bool) -> list[str]:
     return [*first, "value", "grad", *([] if table else edge)]
 
 
-def _tree(picture: Picture) -> list[list[str]] | None:
-    incoming: list[list[tuple[int, str]]] = [[] for _ in picture.cards]
+def _tree(picture: Picture, names: Sequence[str]) -> list[list[str]] | None:
+    """The rows of the tree; None if it would be too long or too deep."""
+    if len(picture.arrows) > TREE_LINES:
+        return None
+    operands: list[list[tuple[int, str]]] = [[] for _ in picture.cards]
     for arrow in picture.arrows:
-        incoming[arrow.target].append((arrow.source, arrow.label))
-        if len(picture.arrows) > TREE_LINES:
-            return None
+        operands[arrow.target].append((arrow.source, arrow.label))
     rows: list[list[str]] = []
     seen: set[int] = set()
-    roots = [place for place, card in enumerate(picture.cards) if card.is_root]
-    waiting = [(root, "", "", "") for root in reversed(roots)]
+    waiting = [(place, "", "", "") for place, card in enumerate(picture.cards) if card.is_root][::-1]
     while waiting:
         place, lead, branch, label = waiting.pop()
-        card = picture.cards[place]
-        extra = [label] if picture.edges else []
         if len(lead) > 3 * TREE_DEPTH or len(rows) > TREE_LINES:
             return None
+        card = picture.cards[place]
+        text = _made(card, names[place])
         if place in seen:
-            again = " (see above)" if incoming[place] else ""
-            rows.append([f"{lead}{branch}{_name(card)}{again}", *_numbers(card), *extra])
-            continue
+            text = names[place] + (" (see above)" if operands[place] else "")
+        rows.append([lead + branch + text, *_numbers(card), *([label] if picture.edges else [])])
+        if place not in seen:
+            lead += {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")
+            last = len(operands[place]) - 1
+            for position, (source, label) in reversed(list(enumerate(operands[place]))):
+                waiting.append((source, lead, "└─ " if position == last else "├─ ", label))
         seen.add(place)
-        rows.append([f"{lead}{branch}{_title(card)}", *_numbers(card), *extra])
-        below = lead + {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")
-        operands = incoming[place]
-        for position in range(len(operands) - 1, -1, -1):
-            source, label = operands[position]
-            waiting.append((source, below, "└─ " if position == len(operands) - 1 else "├─ ", label))
     return rows
 
 
-def _table(picture: Picture) -> list[list[str]]:
+def _table(picture: Picture, names: Sequence[str]) -> list[list[str]]:
     sources: list[list[str]] = [[] for _ in picture.cards]
     for arrow in picture.arrows:
         label = f" ({arrow.label})" if arrow.label else ""
-        sources[arrow.target].append(_name(picture.cards[arrow.source]) + label)
+        sources[arrow.target].append(names[arrow.source] + label)
     rows = []
-    for card, names in zip(picture.cards, sources, strict=True):
-        more = f", … {len(names) - 4} more" if len(names) > 4 else ""
+    for card, name, used in zip(picture.cards, names, sources, strict=True):
+        more = f", … {len(used) - 4} more" if len(used) > 4 else ""
         made = " ".join(part for part in (card.chip, card.note) if part) or card.kind
-        rows.append([_name(card), made, ", ".join(names[:4]) + more, *_numbers(card)])
+        rows.append([name, made, ", ".join(used[:4]) + more, *_numbers(card)])
     return rows
 
 
-def _name(card: Card) -> str:
-    return card.title or card.id
+def _names(cards: Sequence[Card]) -> list[str]:
+    """What each card is called: its title, with its number where several share it; a box with its scope."""
+    alike = Counter(card.title for card in cards)
+    names = []
+    for card in cards:
+        name = card.title or card.id
+        outer = card.scope.rpartition("/")[2]
+        if card.kind == "group" and outer:
+            name = f"{shorten(outer)}/{name}"
+        elif card.title and alike[card.title] > 1 and card.kind != "constant":
+            name = f"{name} {card.id}"
+        names.append(name)
+    return names
 
 
-def _title(card: Card) -> str:
+def _made(card: Card, name: str) -> str:
     """What stands in the tree: "d = +" for an op, "neuron 2 ×20  [17 nodes]" for a box."""
     note = f"  [{card.note}]" if card.note else ""
     if not card.chip:
-        return (card.title or f"{card.id} {card.kind}") + note
-    return f"{_name(card)} {card.chip if card.kind == 'group' else '= ' + card.chip}{note}"
+        return (name if card.title else f"{name} {card.kind}") + note
+    return f"{name} {card.chip if card.kind == 'group' else '= ' + card.chip}{note}"
 
 
 def _numbers(card: Card) -> list[str]:

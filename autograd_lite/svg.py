@@ -14,6 +14,7 @@ __all__ = ["finish", "inline"]
 FONTS = "Helvetica,Arial,'Liberation Sans',sans-serif"
 _TEXT = re.compile(r"<text (?P<attributes>[^>]*)>(?P<content>[^<]*)</text>")
 _HINT = re.compile(r'<a xlink:title="(?P<hint>[^"]*)">')
+_COMMENT = re.compile(r"<!--.*?-->\n", re.DOTALL)
 _HEAD = re.compile(r"<svg [^>]*>", re.DOTALL)
 _HINTED = re.compile(
     r'(<g id="[^"]*" class="(?:node|edge|cluster)[^"]*">\n)<title>[^<]*</title>\n'
@@ -27,7 +28,7 @@ def finish(raw: str, *, theme: str, title: str, description: str) -> str:
     Each text gets the width that was planned for it (`textLength`), so it stays inside its box whatever
     font the machine has; with theme "auto" a style sheet follows the reader's light or dark setting.
     """
-    body = raw[raw.index("<svg") :].replace(SHIELD, "")
+    body = _COMMENT.sub("", raw[raw.index("<svg") :]).replace(SHIELD, "").replace("&#45;", "-")
     body = _HINTED.sub(r"\1<title>\3</title>\n\2<a>", body)
     body = body.replace("<a>", "<g>").replace("</a>", "</g>")
     body = _HINT.sub("<g>", body)
