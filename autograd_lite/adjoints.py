@@ -1,8 +1,8 @@
 """Adjoints and tangents kept beside the graph: as numbers, or as Values that can be differentiated again.
 
 The functions here take nodes in topological order and walk it from the result back (adjoints) or from the
-leaves on (tangents), with the same local gradients and the same rule for zero as `Value.backward`. None writes
-a `.grad`, but for `write_adjoints`, which is `backward(create_graph=True)`.
+leaves on (tangents), with the same local gradients and the same rule for zero as `Value.backward`. None
+writes a `.grad`, but for `write_adjoints`, which is `backward(create_graph=True)`.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ def _tangents(
 ) -> dict[Value, Any]:
     tangent: dict[Value, Any] = dict(seeds)
     for node in order:
-        if node in seeds or not any(parent in tangent for parent in node.parents):
+        if node in seeds or not any(parent in tangent for parent in node._operands()):
             continue
         total: Any = None
-        for parent, local, tracked in zip(node.parents, locals_of(node), node.tracked, strict=True):
-            incoming = tangent.get(parent) if tracked else None
+        for parent, local in zip(node._operands(), locals_of(node), strict=True):
+            incoming = None if parent is None else tangent.get(parent)
             term = None if incoming is None else _product(incoming, local)
             if term is not None:
                 total = term if total is None else total + term
@@ -110,11 +110,11 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
     """
     if node._handmade is not None:
         raise GraphError(f"{describe(node)} is a hand-made op: it cannot be differentiated twice")
-    op, values, parents = node._rule.op, node.operand_values, node.parents
+    op, values, parents = node._rule.op, node.operand_values, node._operands()
     if op is None:
         return ()
     for parent, value in zip(parents, values, strict=True):
-        if parent._data != value and (parent._data == parent._data or value == value):
+        if parent is not None and parent._data != value and (parent._data == parent._data or value == value):
             raise GraphError(
                 f"the data of {describe(parent)} was {value!r} when {describe(node)} was made and is "
                 f"{parent._data!r} now: "
@@ -124,7 +124,7 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
         raise GraphError(
             f"the data of {describe(node)} was replaced: compute it again before asking for create_graph"
         )
-    operands = tuple(p if t else v for p, t, v in zip(parents, node.tracked, values, strict=True))
+    operands = tuple(v if p is None else p for p, v in zip(parents, values, strict=True))
     packed: tuple[Any, ...] = (operands,) if op.arity is None else operands
     return op.partials(*packed, *node.immediates, node)
 
@@ -152,8 +152,8 @@ def _contributions(node: Value, upstream: Any, locals_of: Locals) -> Iterable[tu
     if node._handmade is not None and locals_of is number_locals:
         yield from handmade_contributions(node, upstream)
         return
-    for parent, local, tracked in zip(node.parents, locals_of(node), node.tracked, strict=True):
-        contribution = _product(upstream, local) if tracked else None
+    for parent, local in zip(node._operands(), locals_of(node), strict=True):
+        contribution = None if parent is None else _product(upstream, local)
         if contribution is not None:
             yield parent, contribution
 

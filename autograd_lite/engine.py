@@ -28,7 +28,7 @@ from .errors import AnomalyError, GraphError, ValueTypeError
 from .handmade import make_by_hand
 from .inspection import Inspection, check_finite, copied, describe, operation, place
 from .modes import (
-    count_hook,
+    Hooks,
     current_mode,
     detect_anomaly,
     no_grad,
@@ -134,8 +134,8 @@ class Value(_methods.Methods, Inspection, Protocols):
         if self._handmade is not None:
             self._handmade()
             return
-        for parent, local, tracked in zip(self.parents, self.local_gradients(), self.tracked, strict=True):
-            if tracked and not parent.is_frozen:
+        for parent, local in zip(self._operands(), self.local_gradients(), strict=True):
+            if parent is not None and not parent.is_frozen:
                 parent.grad += chain(self.grad, local)
 
     @property
@@ -206,21 +206,22 @@ class Value(_methods.Methods, Inspection, Protocols):
 
         Returns a function that removes the hook.
         """
-        hooks = self._hooks = self._hooks or []
-        hooks.append(hook)
-        count_hook(1)
-
-        def remove() -> None:
-            if hook in hooks:
-                hooks.remove(hook)
-                count_hook(-1)
-
-        return remove
+        if not self._hooks:
+            self._hooks = Hooks()
+        self._hooks.add(hook)
+        return partial(self._hooks.discard, hook)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
+        order, known = topological_order(self), 0
+        while len(order) > known:  # create_graph leaves gradients that are Values, with graphs of their own
+            known = len(order)
+            holders = [node for node in order if isinstance(node.grad, Value)]
+            order = topological_order(self, *[node.grad for node in holders]) if holders else order
+        for node in order:
             if id(node) not in memo:
                 memo[id(node)] = copied(node, memo)
+        for node in holders:
+            memo[id(node)].grad = memo[id(node.grad)]
         return memo[id(self)]  # type: ignore[no-any-return]
 
     @staticmethod
@@ -370,11 +371,11 @@ def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
         if node._handmade is not None:
             node._handmade()
             if anomaly:
-                for parent in node.parents:
+                for parent in node._a:
                     check_finite(parent.grad, node, parent)
             continue
-        for parent, local, tracked in zip(node.parents, node.local_gradients(), node.tracked, strict=True):
-            if tracked:
+        for parent, local in zip(node._operands(), node.local_gradients(), strict=True):
+            if parent is not None:
                 parent.grad += chain(node.grad, local)
                 if anomaly:
                     cause = f": adjoint {node.grad:.6g} times local {local:.6g}"

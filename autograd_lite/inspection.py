@@ -250,7 +250,7 @@ def copied(node: Any, memo: dict[int, Any]) -> Any:
     memo[id(node)] = copy
     grad = node.grad
     copy._data, copy._rule = node._data, node._rule
-    copy.grad = grad if grad.__class__ is float else deepcopy(grad, memo)
+    copy.grad = grad if grad.__class__ is float or hasattr(grad, "_rule") else deepcopy(grad, memo)
     first, second = node._a, node._b
     if second is MANY:
         copy._a, copy._b = tuple([p if p is None else memo[id(p)] for p in first]), MANY

@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 __all__ = [
-    "check_later", "count_hook", "current_mode", "detect_anomaly", "no_grad", "scope", "source_line",
+    "Hooks", "check_later", "current_mode", "detect_anomaly", "no_grad", "scope", "source_line",
     "switches", "trace_source",
 ]  # fmt: skip
 
@@ -53,10 +53,10 @@ class Switches:
 
 
 switches = Switches()
-_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - a mode never changes
-_lock = (
-    threading.Lock()
-)  # += on an attribute is two steps; a lost count would leave a mode on or off for good
+_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - never changed
+# += on an attribute is two steps; a lost count would leave a mode on or off for good. Reentrant, because a node
+# with hooks may die, and tell so, at any moment.
+_lock = threading.RLock()
 current_mode = _current.get
 
 
@@ -167,10 +167,28 @@ class check_later(_Switch):  # noqa: N801 - used like a function
         return mode.but(anomaly=False)
 
 
-def count_hook(change: int) -> None:
-    """Tell that a hook was registered (1) or removed (-1); while there is none, backward is quick."""
-    with _lock:
-        switches.hooks += change
+class Hooks(list[Any]):
+    """The hooks of one node. They are counted, because while there are none anywhere backward is quicker."""
+
+    __slots__ = ()
+
+    def add(self, hook: Any) -> None:
+        """Register a hook."""
+        self.append(hook)
+        self._count(1)
+
+    def discard(self, hook: Any) -> None:
+        """Remove a hook, if it is there."""
+        if hook in self:
+            self.remove(hook)
+            self._count(-1)
+
+    def __del__(self) -> None:
+        self._count(-len(self))
+
+    def _count(self, change: int) -> None:
+        with _lock:
+            switches.hooks += change
 
 
 _PACKAGE = str(Path(__file__).parent) + os.sep

@@ -111,6 +111,6 @@ def pull_units(node: Any) -> None:
 
 def pull_pinned(node: Any) -> None:
     """For a node whose number was replaced: the slopes are those of its first number."""
-    for parent, local, tracked in zip(node.parents, node._pinned, node.tracked, strict=True):
-        if tracked:
+    for parent, local in zip(node._operands(), node._pinned, strict=True):
+        if parent is not None:
             parent.grad += node.grad * local
