@@ -270,7 +270,7 @@ def _exact_expression() -> Value:
 @pytest.mark.parametrize("form", ["dot", "mmd", "txt", "json"])
 @pytest.mark.parametrize("name", ["expression", "network"])
 def test_files_kept_as_examples_have_not_changed(name: str, form: str) -> None:
-    """To accept new ones on purpose: delete tests/golden, run this test, look at what it wrote, commit."""
+    """To accept a new one on purpose: delete the old file, run this test, look at what it wrote, commit."""
     drawing = draw(_exact_network(), fold="neuron")
     if name == "expression":
         drawing = draw(_exact_expression(), edges="local")
