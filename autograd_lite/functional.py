@@ -14,22 +14,48 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec
 
 from . import ops
 from .adjoints import differentiable_locals, number_locals, tangents
 from .engine import Value, gradients, topological_order
 from .errors import ArgumentError, AutogradError, ValueTypeError
+from .modes import Mode, current_mode, no_grad
 from .ops.row import as_number
 from .structures import flatten, paths, same_shape
 
 __all__ = ["GradcheckError", "grad", "gradcheck", "hessian", "hvp", "jacobian", "jvp", "value_and_grad"]
 
 ArgumentNumbers = int | Sequence[int]
+P = ParamSpec("P")
 
 # How many transforms are running around the present one. Inside another, results stay Values even if the
 # arguments are plain numbers, because the outer variable may come in through a closure.
 _depth: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
+
+
+class _WithGrad(no_grad):
+    """The opposite of `no_grad`."""
+
+    __slots__ = ()
+
+    def change(self, mode: Mode) -> Mode:
+        return mode.but(grad=True)
+
+
+def _whatever_is_off(transform: Callable[P, Any]) -> Callable[P, Any]:
+    """Who asks for a derivative wants one, also within `no_grad`; there, none flows on from the result."""
+
+    @wraps(transform)
+    def run(*args: P.args, **named: P.kwargs) -> Any:
+        if current_mode().grad:
+            return transform(*args, **named)
+        with _WithGrad():
+            numbers, rebuild = flatten(transform(*args, **named))
+        return rebuild([ops.detach(number) for number in numbers])
+
+    return run
 
 
 def grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..., Any]:
@@ -53,7 +79,8 @@ def value_and_grad(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Calla
     (9.0, 6.0)
     """
 
-    def transformed(*args: Any) -> tuple[Any, Any]:
+    @_whatever_is_off
+    def transformed(*args: Any) -> Any:
         call = _Call(f, args, argnums)
         output = call.scalar()
         found = (
@@ -76,6 +103,7 @@ def jacobian(f: Callable[..., Any], argnums: ArgumentNumbers = 0) -> Callable[..
     [[3.0, 2.0], [1.0, 1.0]]
     """
 
+    @_whatever_is_off
     def transformed(*args: Any) -> Any:
         call = _Call(f, args, argnums)
         outputs, rebuild = flatten(call.result)
@@ -102,6 +130,7 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     return jacobian(grad(f, argnums), argnums)
 
 
+@_whatever_is_off
 def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]) -> tuple[Any, Any]:
     """The value of `f` and its directional derivative, by forward mode (a Jacobian-vector product).
 
