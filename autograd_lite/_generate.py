@@ -176,7 +176,8 @@ def _unary_method(row: Op, called: set[str]) -> list[str]:
         "        node._x = a",
     ]
     if row.immediates:
-        lines.append(f"        node._y = ({', '.join(row.immediates)},)")
+        names = ", ".join(row.immediates)
+        lines.append(f"        node._y = {names if len(row.immediates) == 1 else f'({names})'}")
     return [*lines, FINISH]
 
 
@@ -274,7 +275,7 @@ def _pulls(row: Op, called: set[str]) -> list[str]:
             if _uses(text, name)
         ]
         if any(_uses(text, name) for name in row.immediates):
-            lines.append(f"    {', '.join(row.immediates)}, = node._y")
+            lines.append(f"    {', '.join(row.immediates)} = node._y")
         lines += [f"    {line}" for line in shared]
         fields = ["_a", "_b"] if all(wanted) else ["_a"]
         lines += [

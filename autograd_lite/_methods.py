@@ -329,7 +329,7 @@ class Methods:
         node._rule = POWER
         node._a = node._b = self
         node._x = a
-        node._y = (p,)
+        node._y = p
         return annotate(node) if switches.count else node
 
     def square(self) -> Value:
@@ -878,7 +878,7 @@ class Methods:
         node._rule = CLIP
         node._a = node._b = self
         node._x = a
-        node._y = (low, high,)
+        node._y = (low, high)
         return annotate(node) if switches.count else node
 
     def hypot(self, other: Value | float) -> Value:
@@ -999,7 +999,7 @@ class Methods:
         node._rule = POLYGAMMA
         node._a = node._b = self
         node._x = a
-        node._y = (n,)
+        node._y = n
         return annotate(node) if switches.count else node
 
     def sigmoid(self) -> Value:
@@ -1066,7 +1066,7 @@ class Methods:
         node._rule = LEAKY_RELU
         node._a = node._b = self
         node._x = a
-        node._y = (slope,)
+        node._y = slope
         return annotate(node) if switches.count else node
 
     def elu(self, alpha: float = 1.0) -> Value:
@@ -1083,7 +1083,7 @@ class Methods:
         node._rule = ELU
         node._a = node._b = self
         node._x = a
-        node._y = (alpha,)
+        node._y = alpha
         return annotate(node) if switches.count else node
 
     def selu(self) -> Value:
@@ -1155,7 +1155,7 @@ class Methods:
         node._rule = HARDTANH
         node._a = node._b = self
         node._x = a
-        node._y = (low, high,)
+        node._y = (low, high)
         return annotate(node) if switches.count else node
 
     def logaddexp(self, other: Value | float) -> Value:
@@ -1347,7 +1347,7 @@ def pull_pow_of_number(node: Value) -> None:
 def pull_power(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    p, = node._y
+    p = node._y
     node._a.grad += upstream * (0.0 if p == 0.0 else p * _pow(a, p - 1.0))
 
 
@@ -1618,7 +1618,7 @@ def pull_minimum_of_number(node: Value) -> None:
 def pull_clip(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    low, high, = node._y
+    low, high = node._y
     node._a.grad += upstream * (0.0 if a < low else 0.0 if a > high else 1.0)
 
 
@@ -1686,7 +1686,7 @@ def pull_digamma(node: Value) -> None:
 def pull_polygamma(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    n, = node._y
+    n = node._y
     node._a.grad += upstream * (_polygamma(a, n + 1.0))
 
 
@@ -1723,14 +1723,14 @@ def pull_relu(node: Value) -> None:
 def pull_leaky_relu(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    slope, = node._y
+    slope = node._y
     node._a.grad += upstream * (1.0 if a > 0.0 else slope)
 
 
 def pull_elu(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    alpha, = node._y
+    alpha = node._y
     t0 = a > 0.0
     node._a.grad += upstream * (1.0 if t0 else alpha * _exp(0.0 if t0 else a))
 
@@ -1776,7 +1776,7 @@ def pull_mish(node: Value) -> None:
 def pull_hardtanh(node: Value) -> None:
     upstream = node.grad
     a = node._x
-    low, high, = node._y
+    low, high = node._y
     node._a.grad += upstream * (0.0 if a <= low else 0.0 if a >= high else 1.0)
 
 

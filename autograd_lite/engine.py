@@ -286,7 +286,7 @@ def _store_fixed(
     if len(values) == 2:
         node._y = values[1]
     elif immediates:
-        node._y = immediates
+        node._y = immediates[0] if len(immediates) == 1 else immediates
 
 
 def annotate(node: Value) -> Value:

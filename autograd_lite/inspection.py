@@ -99,7 +99,9 @@ class Inspection:
     def immediates(self) -> tuple[Any, ...]:
         """The static numbers of the op, such as the exponent of `x**2` or the slope of a leaky ReLU."""
         op = self._rule.op
-        return self._y if op is not None and op.immediates else ()
+        if op is None or not op.immediates:
+            return ()
+        return self._y if self._y.__class__ is tuple else (self._y,)  # one alone is kept bare
 
     @property
     def operand_values(self) -> tuple[float, ...]:
