@@ -7,6 +7,7 @@ After a change that alters what they print, execute them anew with
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -37,13 +38,16 @@ def execute(notebook: Any, folder: Path) -> None:
     """Run the cells in a kernel of their own, working in `folder`; an error in a cell raises."""
     from nbclient import NotebookClient
 
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=120,
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    )
+    # this repository's package, and nobody's own settings of IPython
+    settings = {"PYTHONPATH": str(FOLDER.parent), "IPYTHONDIR": str(folder / ".ipython")}
+    client.execute(env={**os.environ, **settings})
     notebook.metadata = METADATA  # the kernel has written its Python version there
 
 
