@@ -284,8 +284,8 @@ def test_graphs_die_at_once() -> None:
     try:
         for _ in range(3):
             hessian(lambda x: (x[0] * x[1]).tanh())([0.5, 0.25])
-            before = sum(isinstance(thing, Value) for thing in gc.get_objects())
-        assert before == sum(isinstance(thing, Value) for thing in gc.get_objects())
+            before = sum(type(thing) is Value for thing in gc.get_objects())
+        assert before == sum(type(thing) is Value for thing in gc.get_objects())
     finally:
         gc.enable()
     assert before < 50
