@@ -24,7 +24,7 @@ from typing import Any
 from . import _methods, ops
 from .adjoints import adjoints, as_value, differentiable_locals, hooked, number_locals, total, write_adjoints
 from .arrays import on_elements
-from .errors import AnomalyError, GraphError, ValueTypeError
+from .errors import AnomalyError, ArgumentError, GraphError, ValueTypeError
 from .handmade import make_by_hand
 from .inspection import Inspection, check_finite, copied, describe, operation, place
 from .modes import (
@@ -206,6 +206,8 @@ class Value(_methods.Methods, Inspection, Protocols):
 
         Returns a function that removes the hook.
         """
+        if not callable(hook):
+            raise ArgumentError(f"a hook is a function of the gradient, got {hook!r:.60}")
         if not self._hooks:
             self._hooks = Hooks()
         self._hooks.add(hook)
@@ -343,7 +345,7 @@ def _linked(node: Value) -> tuple[Any, ...]:
     return node._a if node._b is MANY else (node._a, node._b)
 
 
-def gradients(output: Value, inputs: Sequence[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
+def gradients(output: Value, inputs: Iterable[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
     """The derivatives of `output` by each of `inputs`, without touching any `.grad`.
 
     They are numbers, or with `create_graph` Values that can be differentiated again. An input the output does
@@ -354,10 +356,14 @@ def gradients(output: Value, inputs: Sequence[Value], *, create_graph: bool = Fa
     >>> slope.data, gradients(slope, [x])
     (27.0, (18.0,))
     """
+    nodes: list[Any] = list(inputs) if hasattr(inputs, "__iter__") else [None]
+    if not all(isinstance(node, Value) for node in (output, *nodes)):
+        given = f"{output!r:.40}, {inputs!r:.80}"
+        raise ValueTypeError(f"gradients needs a Value and a list of Values, got {given}")
     order = topological_order(output)
     order.reverse()
     found = adjoints(order, output, 1.0, differentiable_locals if create_graph else number_locals)
-    wanted = [found.get(node, 0.0) for node in inputs]
+    wanted = [found.get(node, 0.0) for node in nodes]
     return tuple(as_value(Value, gradient) for gradient in wanted) if create_graph else tuple(wanted)
 
 

@@ -53,9 +53,9 @@ class Switches:
 
 
 switches = Switches()
-_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039 - never changed
-# += on an attribute is two steps; a lost count would leave a mode on or off for good. Reentrant, because a node
-# with hooks may die, and tell so, at any moment.
+_current: ContextVar[Mode] = ContextVar("autograd_lite_mode", default=Mode())  # noqa: B039
+# += on an attribute is two steps; a lost count would leave a mode on or off for good. Reentrant, because a
+# node with hooks may die, and tell so, at any moment.
 _lock = threading.RLock()
 current_mode = _current.get
 

@@ -116,6 +116,10 @@ class Protocols:
     def __pos__(self) -> Any:
         return self
 
+    def conjugate(self) -> Any:
+        """The number itself, being real: np.var and np.std ask for it."""
+        return self
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         from .arrays import apply_ufunc
 

@@ -225,3 +225,12 @@ def test_a_value_as_exponent_is_a_parent() -> None:
     assert (x**p).parents == (x, p)
     (x**p).backward()
     assert (x.grad, p.grad) == (6.0, pytest.approx(9.0 * math.log(3.0), rel=1e-15))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 0.5, 7])
+def test_an_index_or_order_that_is_no_whole_number_in_range_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        ops.take([Value(1.0), Value(2.0)], bad)
+    if bad != 7:
+        with pytest.raises(ValueError, match="whole number"):
+            Value(1.0).polygamma(bad)

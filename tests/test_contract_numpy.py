@@ -237,3 +237,28 @@ def test_a_0d_array_around_a_value_is_the_value() -> None:
     result = np.exp(cell) if np.exp(cell).__class__ is Value else np.exp(cell).item()
     result.backward()
     assert x.has_grad
+
+
+def test_rows_on_arrays_of_values_keep_their_rules_at_kinks() -> None:
+    for row, slopes in ((ops.maximum, [0.0, 0.5, 1.0]), (ops.minimum, [1.0, 0.5, 0.0])):
+        x = values(1.0, 2.0, 3.0)
+        np.sum(row(x, 2.0)).backward()
+        assert grads(x) == slopes
+    x = values(-1.0, 0.5, 3.0)
+    for result in (ops.clip(x, 0.0, 1.0), ops.relu(x), ops.floor(x), ops.leaky_relu(x, slope=0.1)):
+        assert all(isinstance(value, Value) for value in result)
+    np.sum(ops.clip(x, 0.0, 1.0)).backward()
+    assert grads(x) == [0.0, 1.0, 0.0]
+
+
+def test_rows_of_any_number_of_operands_take_arrays() -> None:
+    x = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+    assert [row(x).data for row in (ops.sum, ops.mean, ops.max, ops.prod)] == [10.0, 2.5, 4.0, 24.0]
+    assert [row(np.array([[1.0, 2.0], [3.0, 4.0]])) for row in (ops.sum, ops.max)] == [10.0, 4.0]
+    assert ops.sum(np.ones(2), np.ones(2)).tolist() == [2.0, 2.0]
+
+
+def test_standard_deviation_of_an_array_of_values() -> None:
+    x = values(1.0, 3.0)
+    np.std(x).backward()
+    assert grads(x) == [-0.5, 0.5]

@@ -146,6 +146,6 @@ def put(table: Sequence[Any], index: Any, value: Any) -> list[Any]:
 
 def _position(table: Sequence[Any], index: Any) -> int:
     number = getattr(index, "data", index) if hasattr(index.__class__, "_apply") else index
-    if number != int(number) or not -len(table) <= number < len(table):
+    if number - number != 0.0 or number != int(number) or not -len(table) <= number < len(table):
         raise ArgumentError(f"index {number!r} is not a whole number within a table of {len(table)}")
     return int(number)

@@ -162,6 +162,11 @@ class Op:
 
         with numpy.errstate(all="ignore"):
             name = self.natives.get("numpy", "")
+            of_values = any(getattr(getattr(operand, "dtype", None), "kind", "") == "O" for operand in operands)
+            if of_values or (self.intrinsic and not name):
+                # NumPy would compare Values in its own way, or knows no such function: element by element
+                each = numpy.frompyfunc(lambda *cells: self(*cells, *immediates), len(operands), 1)
+                return each(*operands) if of_values else each(*operands).astype(float)
             if name:
                 return getattr(numpy, name)(*operands, *immediates)
             return self.forward(*((operands,) if self.arity is None else operands), *immediates)
@@ -286,5 +291,6 @@ def _spread(operands: tuple[Any, ...]) -> tuple[Any, ...]:
         and not hasattr(operands[0].__class__, "_apply")
         and hasattr(operands[0], "__iter__")
     ):
-        return tuple(operands[0])
+        many = operands[0]
+        return tuple(many.ravel().tolist() if getattr(many, "ndim", 0) > 1 else many)
     return operands

@@ -17,7 +17,7 @@ GAMMA_DOMAIN = "every real number but 0, -1, -2, …"
 
 
 def _whole(n: float) -> int:
-    if n != int(n):
+    if n - n != 0.0 or n != int(n):
         raise ArgumentError(f"polygamma: the order n must be a whole number, got {n!r}")
     return int(n)
 
