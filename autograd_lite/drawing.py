@@ -143,8 +143,8 @@ class Drawing:
             return None
 
     def _description(self) -> str:
-        size = f"{len(self.graph):,} nodes, {len(self.graph.edges):,} edges"
-        return self.picture.caption or size
+        arrows = sum(arrow.count for arrow in self.picture.arrows)
+        return self.picture.caption or f"{len(self.graph):,} nodes, {arrows:,} edges"
 
 
 def _check(name: str, given: object, known: tuple[str, ...]) -> None:

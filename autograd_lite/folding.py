@@ -15,7 +15,7 @@ from .nodes import Node
 
 __all__ = [
     "Box", "Folded", "Key", "Link", "assemble", "count_parts", "fold", "keep_nearest", "level_of",
-    "merge_repeats", "scope_keys", "with_outer_scopes",
+    "merge_repeats", "merge_tail", "scope_keys", "with_outer_scopes",
 ]  # fmt: skip
 
 Key = tuple[str, str | int]  # the kind of a box ("scope", "repeat", "rest") and which one it is
@@ -105,6 +105,16 @@ def merge_repeats(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[Key
     return merged
 
 
+def merge_tail(nodes: Sequence[Node], length: int) -> list[Key | None]:
+    """`merge_repeats` for a graph without boxes; of a very long one only its last `length` nodes matter."""
+    first = max(0, len(nodes) - length)
+    tail = [
+        node._replace(index=node.index - first, parents=tuple(p - first for p in node.parents if p >= first))
+        for node in nodes[first:]
+    ]
+    return [("rest", 0)] * first + merge_repeats(tail, [None] * len(tail))
+
+
 def _alike(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[int]:
     """A class for each node: its box, or else what it does and which classes it does it for."""
     feeds: dict[int, set[int]] = defaultdict(set)
@@ -125,17 +135,19 @@ def _alike(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[int]:
 
 def keep_nearest(nodes: Sequence[Node], keys: Sequence[Key | None], keep: int) -> list[Key | None]:
     """Keep the `keep` parts nearest to where the computation ends; all others become one box, "rest"."""
+    rest: Key = ("rest", 0)
     distance = [0] * len(nodes)  # the edges of the longest way to an end: consumers come before what they use
     near: dict[Key | int, int] = {}
     for node in reversed(nodes):
         here = distance[node.index]
         part = keys[node.index] or node.index
+        if part == rest:
+            break  # all that came earlier is
         near[part] = min(here, near.get(part, here))
         for parent in node.parents:
             if distance[parent] <= here:
                 distance[parent] = here + 1
     kept = set(sorted(near, key=near.__getitem__)[:keep])
-    rest: Key = ("rest", 0)
     return [key if (key or index) in kept else rest for index, key in enumerate(keys)]
 
 

@@ -6,9 +6,11 @@ two runs give the same numbers, hence byte-equal pictures and files.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,9 +66,10 @@ class Graph:
     """
 
     def __init__(self, values: Value | Iterable[Value], *, names: Mapping[str, object] | None = None) -> None:
-        self._values = topological_order(*_roots(values))  # held, so that identities stay theirs
         self._index_of: dict[int, int] = {}
-        self.nodes: tuple[Node, ...] = tuple(self._freeze(names_by_identity(names or {}, Value)))
+        self._values = topological_order(*_roots(values))  # held, so that identities stay theirs
+        with _collector_paused():
+            self.nodes: tuple[Node, ...] = tuple(self._freeze(names_by_identity(names or {}, Value)))
         self.roots: tuple[int, ...] = tuple(self._index_of[id(value)] for value in _roots(values))
 
     @classmethod
@@ -217,19 +220,19 @@ class Graph:
         index_of = self._index_of
         index = 0
         for value in self._values:
-            scope, source = value.scope, value.source
-            numbers = value.operand_values
+            operands, numbers, scope = value._operands(), value.operand_values, value.scope
             parents: list[int] = []
-            for position, parent in enumerate(value._operands()):
+            for position, parent in enumerate(operands):
                 if parent is None:  # a plain number of the expression
-                    yield Node(index, "constant", data=numbers[position], scope=scope, source=source)
+                    yield Node(index, "constant", "", "", "", (), numbers[position], scope=scope)
                     parents.append(index)
                     index += 1
                 else:
                     parents.append(index_of[id(parent)])
-            index_of[id(value)] = index
-            name = value.label or names.get(id(value), "")
-            yield _leaf(index, value, name) if value.is_leaf else _op(index, value, name, tuple(parents))
+            identity = id(value)
+            index_of[identity] = index
+            label = value.label or names.get(identity, "")
+            yield _node(index, value, label, tuple(parents), numbers, scope)
             index += 1
 
     def _incoming(self, index: int, among: Mapping[int, object]) -> Iterator[Edge]:
@@ -245,6 +248,18 @@ class Graph:
             if total:
                 counts[node.index] = total if total < _COUNTABLE else math.inf
         return counts
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A million nodes are millions of new objects and no garbage: looking for some would double the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _roots(values: Any) -> tuple[Value, ...]:
@@ -263,34 +278,28 @@ def _roots(values: Any) -> tuple[Value, ...]:
     return tuple({id(value): value for value in found}.values())
 
 
-def _leaf(index: int, value: Value, name: str) -> Node:
-    return Node(
-        index,
-        "constant" if value.is_constant else "leaf",
-        label=name,
-        data=value.data,
-        grad=_gradient(value),
-        scope=value.scope,
-        source=value.source,
-        is_frozen=value.is_frozen and not value.is_constant,
-    )
-
-
-def _op(index: int, value: Value, name: str, parents: tuple[int, ...]) -> Node:
+def _node(
+    index: int, value: Value, label: str, parents: tuple[int, ...], numbers: tuple[float, ...], scope: str
+) -> Node:
+    op = value.op
+    if op is None:
+        kind = "constant" if value.is_constant else "leaf"
+        frozen = value.is_frozen and kind == "leaf"
+        return Node(index, kind, label, data=value.data, grad=_gradient(value), scope=scope, is_frozen=frozen)
     return Node(
         index,
         "opaque" if value.is_handmade else "op",
-        name,
-        value.op.name,
+        label,
+        op.name,
         value.op_text,
         value.immediates,
         value.data,
         _gradient(value),
         parents,
         value.tracked,
-        value.operand_values,
-        value.local_gradients,
-        value.scope,
+        numbers,
+        value._pinned,
+        scope,
         value.source,
     )
 

@@ -171,7 +171,7 @@ def _from_dict(index: int, entry: object, before: Sequence[Node]) -> Node:
         parents=tuple(parents),
         tracked=tuple(before[parent].kind != "constant" for parent in parents),
         operands=operands,
-        slopes=lambda: slopes,
+        slopes=slopes,
         scope=_text(index, entry, "scope"),
         source=_text(index, entry, "source"),
         is_frozen=entry.get("frozen") is True,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from .ops import TABLE
 
 __all__ = ["Edge", "Node"]
 
@@ -15,8 +16,10 @@ class Node(NamedTuple):
     "opaque" (an op made by hand, not in the table). `op` is the name of the row that made it ("" for a
     leaf) and `op_text` what a drawing shows for it. `parents` are indices in the order of the operands,
     with multiplicity, and `operands` the numbers they had then. `grad` is None where no backward pass has
-    come by. (A named tuple, because a graph can have a million of them: a frozen dataclass takes six times
-    as long to make.)
+    come by. `slopes` is None where the row still gives them from `operands`.
+
+    (A named tuple, because a graph can have a million of them: a frozen dataclass takes six times as long
+    to make.)
     """
 
     index: int  # type: ignore[assignment]  # the tuple's own index() is of no use here
@@ -30,7 +33,7 @@ class Node(NamedTuple):
     parents: tuple[int, ...] = ()
     tracked: tuple[bool, ...] = ()
     operands: tuple[float, ...] = ()
-    slopes: Callable[[], tuple[float | None, ...]] = tuple
+    slopes: tuple[float | None, ...] | None = None
     scope: str = ""
     source: str = ""
     is_frozen: bool = False
@@ -40,9 +43,10 @@ class Node(NamedTuple):
         """The derivative by each operand alone; None where none flows (a constant) or none is known."""
         if self.kind == "opaque":
             return (None,) * len(self.parents)
-        return tuple(
-            local if tracked else None for local, tracked in zip(self.slopes(), self.tracked, strict=True)
-        )
+        slopes = self.slopes or ()
+        if self.slopes is None and self.parents:
+            slopes = TABLE[self.op].local_gradients(self.operands, self.immediates, self.data)
+        return tuple(slope if tracked else None for slope, tracked in zip(slopes, self.tracked, strict=True))
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ __all__ = ["LIMIT", "Arrow", "Card", "Picture", "make_picture"]
 LIMIT = 300  # parts in one picture; beyond this nobody can read it
 KEPT = 80  # parts that stay when there is no scope to fold by
 EDGES = ("local", "contribution")
+_TAIL = 20_000  # nodes before the output that are looked at for what to show of a graph without scopes
 _TOOLTIP = 600
 
 
@@ -105,7 +106,7 @@ def _keys_that_fit(graph: Graph) -> tuple[list[folding.Key | None], str]:
         keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, level))
         if level == 1 or folding.count_parts(keys) <= LIMIT:
             return keys, f"folded by {_level_word(scopes, level)}"
-    return folding.merge_repeats(nodes, [None] * len(nodes)), "folded where nodes repeat"
+    return folding.merge_tail(nodes, _TAIL), "folded where nodes repeat"
 
 
 def _level_word(scopes: Iterable[str], depth: int) -> str:
