@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 from support import EDGES, Point, Settings, applied, settings_of, swept
 
@@ -173,3 +174,33 @@ def test_detach_and_dot_and_taking() -> None:
     assert grad(ops.dot, (0, 1))([1.0, 2.0], [3.0, 4.0]) == ([3.0, 4.0], [1.0, 2.0])
     assert grad(partial(ops.take, index=1))([1.0, 2.0, 3.0]) == [0.0, 1.0, 0.0]
     assert grad(lambda v: ops.sum(ops.put([1.0, 2.0], 0, v)) * v)(3.0) == 8.0
+
+
+@pytest.mark.parametrize("row", [row for row in ops.TABLE.values() if row.arity], ids=lambda row: row.name)
+def test_arrays_give_what_numbers_give(row: Op) -> None:
+    """NumPy's own functions stand in on arrays: the same to 4 units in the last place, at edges too."""
+    points = [*row.points, *row.edges]
+    columns = [np.array(column) for column in zip(*points, strict=True)]
+    if row is ops.choose:
+        columns[0] = columns[0] != 0.0
+    for settings in settings_of(row):
+        found = np.broadcast_to(applied(row, settings)(*columns), len(points))
+        for point, number in zip(points, found, strict=True):
+            expected = float(applied(row, settings)(*point))
+            close = math.isfinite(expected) and abs(float(number) - expected) <= 4 * math.ulp(expected)
+            assert close or same(float(number), expected), (point, settings, number, expected)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ops.TABLE.values() if row.native and not row.intrinsic], ids=lambda row: row.name
+)
+def test_the_generic_rule_gives_what_the_native_function_gives(row: Op) -> None:
+    """For a backend that lacks the function, the rule in terms of other rows must do."""
+    for point in (*row.points, *row.edges):
+        generic, native = row._forward_in_ieee(*point), row.number(*point)
+        close = math.isfinite(native) and abs(generic - native) <= 4 * math.ulp(native)
+        assert close or same(generic, native), (point, generic, native)
+
+
+def same(one: float, other: float) -> bool:
+    return one == other or (one != one and other != other)
