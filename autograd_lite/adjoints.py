@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import GraphError, ValueTypeError
 from .inspection import check_finite, describe
 from .modes import check_later, current_mode
+from .ops.row import RAISED_FOR_IEEE, IeeeFloat
 from .rules import chain
 
 if TYPE_CHECKING:
@@ -124,6 +125,15 @@ def differentiable_locals(node: Value) -> tuple[Any, ...]:
         raise GraphError(
             f"the data of {describe(node)} was replaced: compute it again before asking for create_graph"
         )
+    try:
+        return _slopes(node, parents, values)
+    except RAISED_FOR_IEEE:  # a plain number among the operands, as in x / 0.0
+        safe = _slopes(node, parents, [IeeeFloat(value) for value in values])
+        return tuple(float(slope) if slope.__class__ is IeeeFloat else slope for slope in safe)
+
+
+def _slopes(node: Value, parents: Sequence[Any], values: Sequence[float]) -> tuple[Any, ...]:
+    op = node._rule.op
     operands = tuple(v if p is None else p for p, v in zip(parents, values, strict=True))
     packed: tuple[Any, ...] = (operands,) if op.arity is None else operands
     return op.partials(*packed, *node.immediates, node)
