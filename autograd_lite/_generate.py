@@ -73,8 +73,8 @@ def sweep(order: list[Value]) -> None:
 def generated_source() -> str:
     """The text of `_methods.py`."""
     rows = [row for row in ops.TABLE.values() if row is not ops.detach]
-    fixed = [row for row in rows if is_fixed(row) and not row.condition]
-    others = [row for row in rows if row not in fixed]
+    fixed = [row for row in rows if is_fixed(row) and (row.arity == 1 or not row.immediates)]
+    others = [row for row in rows if not is_fixed(row)]
     called: set[str] = set()
     body = [
         "\n\nclass Methods:",
@@ -343,7 +343,7 @@ def ops_document() -> str:
         "",
         "Printed from `autograd_lite/ops/` by `python -m autograd_lite._generate`. `a`, `b` are operands;",
         "n-ary ops are shown for two. Each name is a function in `autograd_lite.ops` and, but for the n-ary",
-        "ones, a method or operator of `Value`. Static parameters stand after the operands with their defaults.",
+        "ones, a method or operator of `Value`. Static parameters follow the operands, with their defaults.",
         "",
         "| op | value | local gradients | domain | at kinks |",
         "|---|---|---|---|---|",

@@ -1901,7 +1901,6 @@ LOGICAL_AND = Rule(ops.TABLE['logical_and'], None, pull_each)
 LOGICAL_OR = Rule(ops.TABLE['logical_or'], None, pull_each)
 LOGICAL_NOT = Rule(ops.TABLE['logical_not'], None, pull_each)
 CHOOSE = Rule(ops.TABLE['choose'], None, pull_each)
-SELECT = Rule(ops.TABLE['select'], None, pull_each)
 SUM = Rule(ops.TABLE['sum'], None, pull_units)
 MEAN = Rule(ops.TABLE['mean'], None, pull_each)
 PROD = Rule(ops.TABLE['prod'], None, pull_each)
@@ -2003,7 +2002,6 @@ RULES = {
     ('logical_or', None): LOGICAL_OR,
     ('logical_not', None): LOGICAL_NOT,
     ('choose', None): CHOOSE,
-    ('select', None): SELECT,
     ('sum', None): SUM,
     ('mean', None): MEAN,
     ('prod', None): PROD,

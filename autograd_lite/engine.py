@@ -40,7 +40,7 @@ from .modes import (
 from .ops import Op
 from .ops.row import as_number
 from .protocols import Protocols, asked_instead
-from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned
+from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned, rule_with
 from .sweeping import start_pass, swept_quickly
 
 __all__ = [
@@ -169,7 +169,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         if self._a is not None and self._pinned is None and self._handmade is None:
             # the slopes may be written in terms of the number that goes
             self._pinned = self.local_gradients()
-            self._rule = Rule(self._rule.op, self.tracked, pull_pinned)
+            self._rule = Rule(self._rule.op, self.tracked, pull_pinned, self._rule.immediates)
         self._data = number
 
     def __repr__(self) -> str:
@@ -281,7 +281,8 @@ def _store_fixed(
     node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]
 ) -> None:
     tracked = tuple(parent is not None for parent in parents)
-    node._rule = _methods.RULES[op.name, tracked]
+    in_rule = immediates and op.arity == 2
+    node._rule = rule_with(op, tracked, immediates) if in_rule else _methods.RULES[op.name, tracked]
     real = [parent for parent in parents if parent is not None]
     node._a, node._b = real[0], real[-1]
     node._x = values[0]

@@ -98,7 +98,9 @@ class Inspection:
     @property
     def immediates(self) -> tuple[Any, ...]:
         """The static numbers of the op, such as the exponent of `x**2` or the slope of a leaky ReLU."""
-        op = self._rule.op
+        op, settled = self._rule.op, self._rule.immediates
+        if settled is not None:
+            return settled
         if op is None or not op.immediates:
             return ()
         return self._y if self._y.__class__ is tuple else (self._y,)  # one alone is kept bare

@@ -46,12 +46,19 @@ class Rule:
     parents.
     """
 
-    __slots__ = ("op", "pull", "tracked")
+    __slots__ = ("immediates", "op", "pull", "tracked")
 
-    def __init__(self, op: Op | Any, tracked: tuple[bool, ...] | None, pull: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        op: Op | Any,
+        tracked: tuple[bool, ...] | None,
+        pull: Callable[[Any], None],
+        immediates: tuple[Any, ...] | None = None,
+    ) -> None:
         self.op = op
         self.tracked = tracked
         self.pull = pull
+        self.immediates = immediates  # where the node's fields are taken by two operands
 
     def __repr__(self) -> str:
         return f"<rule {self.op.name if self.op is not None else 'leaf'}>"
@@ -67,11 +74,19 @@ CONSTANT = Rule(None, (), _pull_nothing)
 
 
 def is_fixed(op: Op) -> bool:
-    """Whether nodes of this row use the two fixed fields.
+    """Whether nodes of this row use the two fixed fields: one or two operands; conditions keep tuples."""
+    return not op.condition and op.arity in (1, 2)
 
-    They do with one or two operands, and immediates only with one; conditions keep tuples.
-    """
-    return not op.condition and (op.arity == 1 or (op.arity == 2 and not op.immediates))
+
+def rule_with(op: Op, tracked: tuple[bool, ...], immediates: tuple[Any, ...]) -> Rule:
+    """The rule of a row of two operands with these immediates, such as `where` on a fixed bool; made once."""
+    key = (op.name, tracked, immediates)
+    if key not in _made:
+        _made[key] = Rule(op, tracked, pull_two, immediates)
+    return _made[key]
+
+
+_made: dict[tuple[str, tuple[bool, ...], tuple[Any, ...]], Rule] = {}
 
 
 def chain(upstream: float, local: float) -> float:
@@ -99,6 +114,16 @@ def pull_each(node: Any) -> None:
     for parent, local in zip(node._a, op.partials(*packed, *node._y, node._data), strict=True):
         if parent is not None:
             parent.grad += upstream * local
+
+
+def pull_two(node: Any) -> None:
+    """The chain rule for a node of two operands whose immediates stand in its rule."""
+    rule, upstream = node._rule, node.grad
+    first, second = rule.op.partials(node._x, node._y, *rule.immediates, node._data)
+    if rule.tracked[0]:
+        node._a.grad += upstream * first
+    if rule.tracked[1]:
+        node._b.grad += upstream * second
 
 
 def pull_units(node: Any) -> None:

@@ -12,9 +12,8 @@ from support import EDGES, POINTS, Point, Settings, applied
 from autograd_lite import Value, _generate, _methods, ops
 from autograd_lite.engine import chain
 from autograd_lite.ops import Op
-from autograd_lite.rules import is_fixed
 
-FIXED = [case for case in (*POINTS, *EDGES) if is_fixed(case.values[0]) and case.values[0] is not ops.detach]
+FIXED = [case for case in (*POINTS, *EDGES) if case.values[0].name in _methods.METHODS]
 SPECIAL = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -48,6 +47,25 @@ def test_the_committed_file_is_what_the_rows_print() -> None:
     assert committed == printed, "run: python -m autograd_lite._generate"
 
 
+def test_the_document_of_the_ops_is_what_the_rows_print() -> None:
+    committed = Path(__file__).parent.parent / "docs" / "ops.md"
+    assert committed.read_text(encoding="utf-8") == _generate.ops_document()
+
+
+@pytest.mark.parametrize("condition", [True, False])
+@pytest.mark.parametrize("arms", [(2.0, 3.0), (math.inf, 1.0), (2.0, math.nan)])
+@pytest.mark.parametrize("plain", [None, 0, 1])
+def test_where_on_a_bool_passes_to_the_chosen_arm(condition: bool, arms: Point, plain: int | None) -> None:
+    operands = [number if k == plain else Value(number) for k, number in enumerate(arms)]
+    node = ops.where(condition, *operands)
+    assert node.immediates == (condition,)
+    assert bits(node.data) == bits(arms[0] if condition else arms[1])
+    node.backward(0.5)
+    for k, operand in enumerate(operands):
+        if k != plain:
+            assert operand.grad == (0.5 if condition is (k == 0) else 0.0)
+
+
 def test_every_row_has_a_method_and_a_rule() -> None:
     for row in ops.TABLE.values():
         if row.arity is None or row.name in SPECIAL or row.name in ("detach", "choose", "select"):
@@ -55,7 +73,7 @@ def test_every_row_has_a_method_and_a_rule() -> None:
         assert callable(getattr(Value, row.name)), row.name
         assert row.summary[1:] in getattr(Value, row.name).__doc__
     named = {name for name, _ in _methods.RULES}
-    assert named == set(ops.TABLE) - {"detach"}
+    assert named == set(ops.TABLE) - {"detach", "select"}  # `where` on a bool keeps the bool in its rule
 
 
 @pytest.mark.parametrize(("row", "point", "settings"), FIXED)

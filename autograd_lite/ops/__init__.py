@@ -1,7 +1,7 @@
 """The op table: every primitive, written once.
 
-Each name is a row that can be called on numbers, arrays and Values; `TABLE` maps the names to the rows. Everything
-else in the library (methods, drawing, stepping, docs, tests) reads these rows.
+Each name is a row that can be called on numbers, arrays and Values; `TABLE` maps the names to the rows.
+Everything else in the library (methods, drawing, stepping, docs, tests) reads these rows.
 
 >>> from autograd_lite import ops
 >>> ops.exp(0.0), ops.maximum(2.0, 3.0), ops.sum(1.0, 2.0, 3.0)
@@ -14,15 +14,75 @@ from __future__ import annotations
 
 from . import activations, elementary, reductions, special
 from .activations import (
-    elu, gelu, hardtanh, leaky_relu, log_sigmoid, logaddexp, mish, relu, selu, sigmoid, silu, softplus,
-)  # fmt: skip
-from .elementary import (
-    acos, acosh, add, asin, asinh, atan, atan2, atanh, cbrt, ceil, choose, clip, cos, cosh, detach, div, equal, exp,
-    exp2, expm1, floor, greater, greater_equal, hypot, identity, less, less_equal, log, log1p, log2, log10, logical_and,
-    logical_not, logical_or, maximum, minimum, mod, mul, neg, not_equal, pow, power, reciprocal, select, sign, sin, sinh, sqrt, square, sub, tan, tanh,
-    where,
+    elu,
+    gelu,
+    hardtanh,
+    leaky_relu,
+    log_sigmoid,
+    logaddexp,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
 )  # fmt: skip
 from .elementary import absolute as abs
+from .elementary import (
+    acos,
+    acosh,
+    add,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cbrt,
+    ceil,
+    choose,
+    clip,
+    cos,
+    cosh,
+    detach,
+    div,
+    equal,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    greater,
+    greater_equal,
+    hypot,
+    identity,
+    less,
+    less_equal,
+    log,
+    log1p,
+    log2,
+    log10,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    mod,
+    mul,
+    neg,
+    not_equal,
+    pow,
+    power,
+    reciprocal,
+    select,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    sub,
+    tan,
+    tanh,
+    where,
+)  # fmt: skip
 from .elementary import rounded as round
 from .reductions import dot, logsumexp, mean, norm, prod, put, softmax, sum, take
 from .reductions import largest as max

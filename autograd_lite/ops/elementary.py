@@ -215,7 +215,7 @@ atanh = Op("atanh", "inverse hyperbolic tangent", native=math.atanh, natives=sam
 
 # --- size, sign, rounding, extremes -------------------------------------------------------------------------------
 
-absolute = Op("abs", "absolute value", native=math.fabs, symbol="abs", latex=r"|a|",
+absolute: Op = Op("abs", "absolute value", native=math.fabs, symbol="abs", latex=r"|a|",
               natives={"python": "math.fabs", "numba": "math.fabs", "numpy": "absolute", "js": "Math.abs", "c": "fabs"},
               kink="slope 0 at 0", partials=lambda a, y: (sign(a),),
               points=((2.0,), (-0.5,)), edges=((0.0,), (-0.0,), (-INF,), (NAN,)))  # fmt: skip
@@ -329,6 +329,10 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     if kind is bool:
         if a.__class__ is float and b.__class__ is float:
             return a if condition else b
+        for arm in (a, b):
+            apply = getattr(arm.__class__, "_apply", None)
+            if apply is not None:
+                return apply(select, (a, b), (condition,))
         return select(a, b, condition)
     if hasattr(kind, "_apply"):
         if getattr(condition, "is_condition", False):

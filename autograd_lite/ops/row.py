@@ -105,7 +105,9 @@ class Op:
     def split(
         self, operands: tuple[Any, ...], named: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """The operands and the immediates of a call, checked; an n-ary row takes one iterable or many operands."""
+        """The operands and the immediates of a call, checked; an n-ary row takes one iterable or many
+        operands.
+        """
         if self.arity is None:
             operands = _spread(operands)
             if not operands:
@@ -158,7 +160,7 @@ class Op:
         return self.number(*map(as_number, operands), immediates=immediates)
 
     def _on_arrays(self, operands: tuple[Any, ...], immediates: tuple[Any, ...]) -> Any:
-        import numpy  # noqa: ICN001 - imported where it is used: the package itself works without NumPy
+        import numpy
 
         with numpy.errstate(all="ignore"):
             name = self.natives.get("numpy", "")
