@@ -328,4 +328,6 @@ def _checked(argnums: ArgumentNumbers, count: int) -> tuple[int, ...]:
     for number in numbers:
         if not -count <= number < count:
             raise ArgumentError(f"argnums names argument {number}, but the function was called with {count}")
+    if len({number % count for number in numbers}) < len(numbers):
+        raise ArgumentError(f"argnums names an argument twice: {argnums!r}")
     return tuple(number % count for number in numbers)

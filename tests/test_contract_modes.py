@@ -103,6 +103,12 @@ def test_functional_transforms_never_write_a_gradient() -> None:
     assert not any(x.has_grad for x in seen)
 
 
+def test_an_argument_named_twice_is_refused() -> None:
+    for argnums in ((0, 0), (1, -1)):
+        with pytest.raises(ValueError, match="twice"):
+            grad(lambda x, y: x * y, argnums)(1.0, 2.0)
+
+
 def test_forward_over_reverse_and_reverse_over_forward_agree() -> None:
     f = lambda x: (x.sin() * x).exp()  # noqa: E731
     over = jvp(grad(f), (0.7,), (1.0,))[1]

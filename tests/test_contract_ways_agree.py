@@ -1,4 +1,4 @@
-"""The quick sweep, the careful one, gradients() and create_graph agree on graphs full of zeros and infinities."""
+"""The quick sweep, the careful one, gradients() and create_graph agree on graphs of zeros and infinities."""
 
 from __future__ import annotations
 
