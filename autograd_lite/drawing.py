@@ -117,7 +117,7 @@ class Drawing:
         make: dict[str, Callable[[], str | bytes]] = {
             ".svg": lambda: self.svg,
             ".png": lambda: rendering.render(self.dot, "png"),
-            ".pdf": lambda: rendering.render(self.dot, "pdf"),
+            ".pdf": lambda: rendering.render_pdf(self.svg),
             ".html": lambda: self.html,
             ".dot": lambda: self.dot,
             ".gv": lambda: self.dot,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .lettering import shorten
 from .palette import KINDS, LIGHT
@@ -19,32 +20,25 @@ def to_mermaid(picture: Picture, direction: str = "LR") -> str:
 
 
 def _lines(picture: Picture, direction: str) -> Iterator[str]:
+    if picture.caption:
+        yield from ("---", f"title: {json.dumps(picture.caption)}", "---")
     yield f"flowchart {direction}"
-    open_scopes: dict[str, list[Card]] = {}
+    scopes: dict[str, list[Card]] = {}
     for card in picture.cards:
-        open_scopes.setdefault(card.scope, []).append(card)
-    yield from _scope_lines(open_scopes)
+        scopes.setdefault(card.scope, []).append(card)
+    frames = {path: f"s{number}" for number, path in enumerate(_with_outer(scopes)) if path}
+    yield from _scope_lines(scopes, frames)
     for arrow in picture.arrows:
         source, target = picture.cards[arrow.source].id, picture.cards[arrow.target].id
         label = f'|"{_safe(arrow.label)}"|' if arrow.label else ""
         yield f"  {source} -->{label} {target}"
-    if picture.caption:
-        yield f'  caption["{_safe(picture.caption)}"]:::caption'
-    for kind in KINDS:
-        width = 3 if kind == "output" else 1
-        dashes = ",stroke-dasharray:4 3" if kind in ("opaque", "rest") else ""
-        yield (
-            f"  classDef {kind} fill:{LIGHT.fill(kind)},stroke:{LIGHT.line(kind)},"
-            f"color:{LIGHT.ink},stroke-width:{width}px{dashes}"
-        )
-    yield f"  classDef caption fill:{LIGHT.page},stroke:none,color:{LIGHT.muted}"
+    yield from _style_lines(picture, list(frames.values()))
 
 
-def _scope_lines(scopes: dict[str, list[Card]]) -> Iterator[str]:
+def _scope_lines(scopes: Mapping[str, Sequence[Card]], frames: Mapping[str, str]) -> Iterator[str]:
     """The cards, each scope a subgraph inside its outer scope's."""
-    numbers = {path: number for number, path in enumerate(_with_outer(scopes))}
     current: list[str] = []
-    for path in sorted(numbers, key=lambda path: path.split("/") if path else []):
+    for path in sorted(["", *frames], key=lambda path: path.split("/") if path else []):
         components = path.split("/") if path else []
         while current and components[: len(current)] != current:
             yield "  " * len(current) + "end"
@@ -52,14 +46,29 @@ def _scope_lines(scopes: dict[str, list[Card]]) -> Iterator[str]:
         if components:
             current = components
             title = _safe(shorten(components[-1])) or "-"
-            yield "  " * len(current) + f'subgraph s{numbers[path]}["{title}"]'
+            yield "  " * len(current) + f'subgraph {frames[path]}["{title}"]'
         for card in scopes.get(path, ()):
-            yield "  " * (len(current) + 1) + f'{card.id}["{_card(card)}"]:::{card.kind}'
+            yield "  " * (len(current) + 1) + f'{card.id}("{_card(card)}"):::{card.kind}'
     for depth in range(len(current), 0, -1):
         yield "  " * depth + "end"
 
 
-def _with_outer(scopes: dict[str, list[Card]]) -> list[str]:
+def _style_lines(picture: Picture, frames: Sequence[str]) -> Iterator[str]:
+    """Colours that read in a light and in a dark page: every fill comes with its own ink."""
+    used = {card.kind for card in picture.cards}
+    for kind in KINDS:
+        if kind in used:
+            dashes = ",stroke-dasharray:4 3" if kind in ("opaque", "rest") else ""
+            fill, line = LIGHT.fill(kind), LIGHT.line(kind)
+            yield f"  classDef {kind} fill:{fill},stroke:{line},color:{LIGHT.ink}{dashes}"
+    yield "  classDef root stroke-width:3px"
+    yield f"  class {','.join(card.id for card in picture.cards if card.is_root)} root"
+    if frames:
+        yield f"  classDef scope fill:{LIGHT.cluster},stroke:{LIGHT.cluster_line},color:{LIGHT.muted}"
+        yield f"  class {','.join(frames)} scope"
+
+
+def _with_outer(scopes: Iterable[str]) -> list[str]:
     """All scope paths, the outer ones that hold no card of their own included, in a fixed order."""
     paths: dict[str, None] = {"": None}
     for path in scopes:
@@ -76,4 +85,6 @@ def _card(card: Card) -> str:
 
 
 def _safe(text: str) -> str:
-    return "".join(c if c in _PLAIN or c.isalpha() else f"#{ord(c)};" for c in text)
+    """Every character with a meaning as its number; a mark of no width keeps Mermaid from reading a \\n."""
+    coded = (c if c in _PLAIN or c.isalpha() else f"#{ord(c)};" for c in text)
+    return "".join(coded).replace("#92;", "#92;#8288;")

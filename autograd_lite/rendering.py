@@ -1,7 +1,7 @@
 """From DOT to SVG, PNG and PDF: the one place that starts a program.
 
 `graphviz-pure`, installed with this library, comes first, so that pictures are equal on every machine;
-`dot` of a Graphviz installation is the fallback, and what PDF needs.
+`dot` of a Graphviz installation is the fallback.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from pathlib import Path
 
 from .errors import AutogradError
 
-__all__ = ["RenderError", "render", "renderer"]
+__all__ = ["RenderError", "render", "render_pdf", "renderer"]
 
 TIMEOUT = 30.0
 _PURE = "graphviz-pure"
-_PURE_FORMATS = ("svg", "png")
 
 
 class RenderError(AutogradError, RuntimeError):
@@ -29,17 +28,50 @@ class RenderError(AutogradError, RuntimeError):
 
 
 def render(dot_source: str, format: str = "svg", *, timeout: float = TIMEOUT) -> bytes:
-    """The picture of a DOT text as bytes of an "svg", "png" or "pdf" file.
+    """The picture of a DOT text as bytes of an "svg" or "png" file.
 
     Raises `RenderError`: no program found, the time is up (layout time grows fast beyond some thousand
     boxes), or the program refused the text.
     """
-    program = renderer(format)
-    command = [program, f"-T{format}"] + (["-Gdpi=192"] if format == "png" else [])
+    dense = ["-Gdpi=192"] if format == "png" else []
+    return _run([renderer(format), f"-T{format}", *dense], dot_source, timeout)
+
+
+def render_pdf(svg: str, *, timeout: float = TIMEOUT) -> bytes:
+    """An SVG text as bytes of a PDF file, by rsvg-convert or the package cairosvg, whichever is there.
+
+    Raises `RenderError` naming both where neither is.
+    """
+    converter = shutil.which("rsvg-convert")
+    if converter:
+        return _run([converter, "--format=pdf"], svg, timeout)
+    try:
+        import cairosvg  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except (ImportError, OSError) as error:  # OSError: the package is there, the library below it is not
+        raise RenderError(
+            "PDF needs the program rsvg-convert (package librsvg2-bin or librsvg) or the Python package "
+            "cairosvg, and neither works here. Save .svg or .html instead: every browser prints them to PDF."
+        ) from error
+    return bytes(cairosvg.svg2pdf(bytestring=svg.encode("utf-8", "replace")))
+
+
+def renderer(format: str = "svg") -> str:
+    """The path of the program that draws this format. Raises `RenderError` naming what to install."""
+    program = _pure_program() or shutil.which("dot")
+    if program:
+        return program
+    raise RenderError(
+        f"no program found that draws {format.upper()}: neither {_PURE} (pip install {_PURE}) nor dot "
+        "(https://graphviz.org/download). The drawing's .dot, .mermaid and .text work without."
+    )
+
+
+def _run(command: list[str], text: str, timeout: float) -> bytes:
+    name = Path(command[0]).name
     try:
         done = subprocess.run(
             command,
-            input=dot_source.encode("utf-8", "replace"),
+            input=text.encode("utf-8", "replace"),
             capture_output=True,
             timeout=timeout,
             check=False,
@@ -47,33 +79,15 @@ def render(dot_source: str, format: str = "svg", *, timeout: float = TIMEOUT) ->
         )
     except subprocess.TimeoutExpired as error:
         raise RenderError(
-            f"{Path(program).name} needed more than {timeout:g} s for this graph and was stopped "
-            f"({len(dot_source):,} letters of DOT). Fold it (fold='auto' or a scope level), or use .text, "
-            ".mermaid or .dot."
+            f"{name} needed more than {timeout:g} s for this graph and was stopped ({len(text):,} letters of "
+            "input). Fold it (fold='auto' or a scope level), or use .text, .mermaid or .dot."
         ) from error
     except OSError as error:
-        raise RenderError(f"{program} could not be started: {error}") from error
+        raise RenderError(f"{command[0]} could not be started: {error}") from error
     if done.returncode != 0 or not done.stdout:
         words = done.stderr.decode("utf-8", "replace").strip()[-400:]
-        raise RenderError(f"{Path(program).name} failed with code {done.returncode}: {words or 'no message'}")
+        raise RenderError(f"{name} failed with code {done.returncode}: {words or 'no message'}")
     return done.stdout
-
-
-def renderer(format: str = "svg") -> str:
-    """The path of the program that draws this format. Raises `RenderError` naming what to install."""
-    pure = _pure_program() if format in _PURE_FORMATS else None
-    program = pure or shutil.which("dot")
-    if program:
-        return program
-    if format not in _PURE_FORMATS:
-        raise RenderError(
-            f"{format.upper()} needs the program dot of Graphviz (https://graphviz.org/download), which is "
-            "not on the PATH. Save .svg instead: every browser prints it to PDF."
-        )
-    raise RenderError(
-        f"no program found that draws {format.upper()}: neither {_PURE} (pip install {_PURE}) nor dot "
-        "(https://graphviz.org/download). The drawing's .dot, .mermaid and .text work without."
-    )
 
 
 @functools.cache

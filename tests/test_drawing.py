@@ -414,7 +414,12 @@ def test_save_refuses_what_it_cannot_write(tmp_path: Path) -> None:
 def test_pdf_where_the_means_exist_and_a_clear_error_where_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rendering, "render_pdf", lambda svg: b"%PDF")
+    assert draw(_expression()).save(tmp_path / "graph.pdf").read_bytes() == b"%PDF"
+    monkeypatch.undo()
+    (tmp_path / "graph.pdf").unlink()
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
     with pytest.raises(rendering.RenderError, match="PDF needs"):
         draw(_expression()).save(tmp_path / "graph.pdf")
     assert list(tmp_path.iterdir()) == []

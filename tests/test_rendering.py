@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from autograd_lite import rendering
-from autograd_lite.rendering import RenderError, render, renderer
+from autograd_lite.rendering import RenderError, render, render_pdf, renderer
 
 DOT = "digraph { a -> b }"
 posix = pytest.mark.skipif(os.name == "nt", reason="stands in for a program by a shell script")
@@ -90,16 +92,31 @@ def test_dot_is_the_fallback(no_pure: Path) -> None:
 
 
 @posix
-def test_pdf_is_left_to_dot(no_pure: Path) -> None:
-    _script(no_pure / "dot", "print('%PDF')")
-    assert render(DOT, "pdf") == b"%PDF\n"
+def test_pdf_by_a_converter_on_the_path(no_pure: Path) -> None:
+    _script(no_pure / "rsvg-convert", "print('%PDF', sys.argv[1:], sys.stdin.read())")
+    assert render_pdf("<svg/>") == b"%PDF ['--format=pdf'] <svg/>\n"
+
+
+def test_pdf_by_the_package_cairosvg(no_pure: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = types.SimpleNamespace(svg2pdf=lambda bytestring: b"%PDF " + bytestring)
+    monkeypatch.setitem(sys.modules, "cairosvg", stand_in)
+    assert render_pdf("<svg/>") == b"%PDF <svg/>"
+
+
+def test_no_means_for_pdf_names_both(no_pure: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    with pytest.raises(RenderError, match=r"rsvg-convert .* cairosvg.* neither works here.* Save \.svg"):
+        render_pdf("<svg/>")
+
+
+@pytest.mark.skipif(shutil.which("rsvg-convert") is None, reason="rsvg-convert is not installed")
+def test_a_real_pdf() -> None:
+    assert render_pdf(render(DOT).decode()).startswith(b"%PDF")
 
 
 def test_no_renderer_names_both_and_what_still_works(no_pure: Path) -> None:
     with pytest.raises(RenderError, match=r"neither graphviz-pure \(pip install .* nor dot .*\.mermaid"):
         render(DOT)
-    with pytest.raises(RenderError, match=r"PDF needs the program dot .* Save \.svg instead"):
-        render(DOT, "pdf")
 
 
 @posix
