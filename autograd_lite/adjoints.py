@@ -35,8 +35,7 @@ def adjoints(
     locals_of: Locals,
     arrived: Callable[[Value, Any], Any] | None = None,
 ) -> dict[Value, Any]:
-    """The derivative of the root by every node; `order` goes from the root back. `arrived` may replace an
-    adjoint.
+    """The derivative of the root by every node; `order` goes back from it, `arrived` may replace an adjoint.
     """
     anomaly = current_mode().anomaly
     with check_later() if anomaly else nullcontext():
@@ -140,9 +139,7 @@ def _slopes(node: Value, parents: Sequence[Any], values: Sequence[float]) -> tup
 
 
 def handmade_contributions(node: Value, upstream: float) -> list[tuple[Value, float]]:
-    """What a hand-made op sends to each distinct parent, found by running its `_backward`; gradients are put
-    back.
-    """
+    """What a hand-made op sends to each distinct parent: runs its `_backward` and puts gradients back."""
     parents = list(dict.fromkeys(node.parents))
     kept = [(each, each.grad) for each in (node, *parents)]
     try:

@@ -47,9 +47,7 @@ SUPPORTED |= {name: _comparing(compare) for name, compare in _COMPARISONS.items(
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-    """What NumPy's ufunc gives when an operand is a Value; raises `GraphError` naming the ufunc if there is
-    no row for it.
-    """
+    """What NumPy's ufunc gives when an operand is a Value. Raises `GraphError` if there is no row for it."""
     function = SUPPORTED.get(ufunc.__name__)
     if function is None or method != "__call__" or settings:
         asked = ufunc.__name__ + ("" if method == "__call__" else f".{method}")

@@ -121,8 +121,7 @@ class Value(_methods.Methods, Inspection, Protocols):
             raise
 
     def backward_step(self) -> None:
-        """Push this node's `.grad` to its parents: one step of the chain rule, for walking through a graph by
-        hand.
+        """Push this node's `.grad` to its parents: one step of the chain rule, for walking by hand.
 
         >>> a, b = Value(2.0), Value(-3.0)
         >>> product = a * b
@@ -140,8 +139,7 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     @property
     def local_gradients(self) -> Callable[[], tuple[float, ...]]:
-        """A closure over the operands' numbers at the time this node was made; calling it gives one slope per
-        parent.
+        """The closure kept when this node was made, over its operands' numbers; it gives one slope a parent.
 
         >>> (Value(2.0) * Value(-3.0)).local_gradients()
         (-3.0, 2.0)
@@ -158,9 +156,7 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     @property
     def data(self) -> float:
-        """The number, always a Python float. Assigning converts; gradients of nodes made before do not
-        change.
-        """
+        """The number, always a float. Assigning converts; gradients of nodes made before do not change."""
         return self._data
 
     @data.setter
@@ -191,9 +187,7 @@ class Value(_methods.Methods, Inspection, Protocols):
         return leaf
 
     def freeze(self) -> None:
-        """Leave this leaf alone in `backward()`: its `.grad` stays as it is. Raises `GraphError` for an inner
-        node.
-        """
+        """Leave this leaf alone in `backward()`. Raises `GraphError` for an inner node."""
         self._set_leaf_rule(FROZEN)
 
     def unfreeze(self) -> None:
@@ -201,10 +195,9 @@ class Value(_methods.Methods, Inspection, Protocols):
         self._set_leaf_rule(LEAF)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call `hook(gradient)` when this node's gradient of a pass is complete; what it returns, unless
-        None, replaces it.
+        """Call `hook(gradient)` in each pass, when this node's gradient is complete.
 
-        Returns a function that removes the hook.
+        What the hook returns, unless None, replaces the gradient. Returns a function that removes the hook.
         """
         if not callable(hook):
             raise ArgumentError(f"a hook is a function of the gradient, got {hook!r:.60}")
@@ -247,6 +240,7 @@ class Value(_methods.Methods, Inspection, Protocols):
             raise GraphError(f"only a leaf can be frozen, {describe(self)} was computed: use .detach()")
         if self._rule is not CONSTANT:
             self._rule = rule
+
 
 def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     """Apply a row of the op table: compute the value, and make the node that remembers how.
@@ -369,9 +363,7 @@ def gradients(output: Value, inputs: Iterable[Value], *, create_graph: bool = Fa
 
 
 def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
-    """The chain rule over the nodes from the result back, with the rule for zero, hooks, and a check for
-    anomalies.
-    """
+    """The chain rule from the result back, with the rule for zero, hooks, and a check for anomalies."""
     anomaly = current_mode().anomaly
     for node in order:
         node.grad = as_number(hooked(node, node.grad))

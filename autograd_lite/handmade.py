@@ -15,9 +15,7 @@ __all__ = ["HandmadeOp", "become_handmade", "make_by_hand"]
 
 
 class HandmadeOp:
-    """Stands where a row of the op table would, for an op made by hand in micrograd's way: only its name is
-    known.
-    """
+    """Stands where a row of the op table would, for an op made by hand: only its name is known."""
 
     __slots__ = ("arity", "condition", "domain", "immediates", "infix", "name", "symbol")
 
@@ -41,9 +39,7 @@ class HandmadeOp:
 
 
 def make_by_hand(node: Value, children: Any, name: str) -> None:
-    """Give a node its parents and a name; its maker may assign `_backward`, and until then nothing is passed
-    on.
-    """
+    """Give a node its parents and a name; until its maker assigns `_backward`, nothing is passed on."""
     parents = tuple(children) if hasattr(children, "__iter__") else (children,)
     if not hasattr(children, "__iter__") or not all(hasattr(parent, "_rule") for parent in parents):
         raise ValueTypeError(

@@ -61,9 +61,7 @@ current_mode = _current.get
 
 
 class _Switch:
-    """A context manager that changes the mode on entry and puts it back on exit; it can be used again and
-    nested.
-    """
+    """Changes the mode on entry and puts it back on exit; can be used again, and nested."""
 
     __slots__ = ()
 

@@ -150,9 +150,7 @@ class Protocols:
 
     @property
     def _backward(self) -> Callable[[], None]:
-        """micrograd's closure: pushes this node's gradient to its parents. Assign a function for an op of
-        your own.
-        """
+        """micrograd's closure, which pushes the gradient on. Assign a function for an op of your own."""
         return self._handmade or self.backward_step  # type: ignore[attr-defined,no-any-return]
 
     @_backward.setter

@@ -42,9 +42,7 @@ MANY: Any = _Many()
 
 
 class Rule:
-    """A row, which operands are differentiated (None: all), and the function that pushes an adjoint to the
-    parents.
-    """
+    """A row, which operands are differentiated (None: all), and how an adjoint goes to the parents."""
 
     __slots__ = ("immediates", "op", "pull", "tracked")
 

@@ -164,9 +164,7 @@ def partial_latex(
 
 def partial_symbols(op: Op, names: Sequence[str] | None = None, immediates: Sequence[Any] | None = None, *,
                     shown: bool = True) -> tuple[Symbol, ...]:  # fmt: skip
-    """The partial derivatives as expressions: in the form for readers (`shown`) or in the one that is
-    computed.
-    """
+    """The partial derivatives as expressions: as readers see them (`shown`) or as they are computed."""
     operands, settings = _operands(op, names, immediates)
     y = _value(op, operands, settings) if shown else Symbol("y")
     rule = op.display if shown and op.display is not None else op.partials

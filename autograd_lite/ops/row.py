@@ -105,9 +105,7 @@ class Op:
     def split(
         self, operands: tuple[Any, ...], named: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """The operands and the immediates of a call, checked; an n-ary row takes one iterable or many
-        operands.
-        """
+        """The checked operands and immediates of a call; an n-ary row takes one iterable or many operands."""
         if self.arity is None:
             operands = _spread(operands)
             if not operands:
