@@ -33,7 +33,7 @@ def chain(length: int, grow: Callable[[Value], Value], start: Value) -> Value:
 
 
 def alive() -> int:
-    return sum(each.__class__ is Value for each in gc.get_objects())
+    return sum(type(each) is Value for each in gc.get_objects())
 
 
 def test_a_chain_of_a_million_builds_differentiates_copies_and_dies() -> None:
