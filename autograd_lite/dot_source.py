@@ -27,7 +27,6 @@ FONT = "Helvetica"
 _PORTS = {"LR": (":e", ":w"), "RL": (":w", ":e"), "TB": (":s", ":n"), "BT": (":n", ":s")}
 _MANY = 120  # arrows: from here on layers move apart
 _TANGLED = 3000  # columns that all arrows together cross; beyond this, beautiful layout takes minutes
-_NESTED = 12  # scopes inside scopes that are drawn; deeper ones share a frame
 
 
 def to_dot(picture: Picture, palette: Palette, direction: str = "LR") -> str:
@@ -73,7 +72,7 @@ def _scope_tree(cards: Iterable[Card]) -> _Scope:
     root = _Scope("")
     for card in cards:
         scope = root
-        for component in card.scope.split("/")[:_NESTED] if card.scope else ():
+        for component in card.scope.split("/") if card.scope else ():
             scope = scope.inner.setdefault(component, _Scope(component))
         scope.cards.append(card)
     return root

@@ -20,6 +20,8 @@ from .nodes import Node
 __all__ = ["LIMIT", "Arrow", "Card", "Picture", "make_picture"]
 
 LIMIT = 300  # parts in one picture; beyond this nobody can read it
+FULL = 20_000  # parts that fold=False may ask for: far more than any renderer can lay out
+NESTED = 12  # scopes inside scopes that get a frame; deeper ones share the innermost
 KEPT = 80  # parts that stay when there is no scope to fold by
 EDGES = ("local", "contribution")
 _TAIL = 20_000  # nodes before the output that are looked at for what to show of a graph without scopes
@@ -83,6 +85,11 @@ def make_picture(
 def _fold(graph: Graph, fold: int | str | bool | None) -> tuple[Folded, str]:
     nodes, count = graph.nodes, len(graph.nodes)
     automatic = fold is None or fold is True or fold == "auto"
+    if fold is False and count > FULL:
+        raise ArgumentError(
+            f"fold=False would draw {count:,} boxes, the limit is {FULL:,}: leave fold out, give a scope level, "
+            "or read the nodes from Graph(value)"
+        )
     if fold is False or (automatic and count <= LIMIT):
         return folding.assemble(nodes, graph.roots, [None] * count), ""
     if isinstance(fold, bool) or fold is None or fold == "auto":
@@ -101,7 +108,7 @@ def _keys_that_fit(graph: Graph) -> tuple[list[folding.Key | None], str]:
     """The finest of: every scope a box, then coarser ones, that is small enough to read."""
     nodes = graph.nodes
     scopes = {node.scope for node in nodes}
-    depth = max(scope.count("/") + 1 if scope else 0 for scope in scopes)
+    depth = min(NESTED, max(scope.count("/") + 1 if scope else 0 for scope in scopes))
     for level in range(depth, 0, -1):
         keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, level))
         if level == 1 or folding.count_parts(keys) <= LIMIT:
@@ -137,10 +144,14 @@ def _node_card(node: Node, is_root: bool) -> Card:
         title=title,
         rows=rows,
         note="",
-        scope=node.scope,
+        scope=_frame(node.scope),
         tooltip=_node_tooltip(node),
         is_root=is_root,
     )
+
+
+def _frame(scope: str) -> str:
+    return "/".join(scope.split("/", NESTED)[:NESTED])
 
 
 def _chip(op_text: str) -> str:
@@ -183,7 +194,7 @@ def _box_card(folded: Folded, box: Box, place: int, is_root: bool) -> Card:
         title=title,
         rows=tuple(rows),
         note=note,
-        scope=box.scope.rpartition("/")[0] if box.kind == "scope" else box.scope,
+        scope=_frame(box.scope.rpartition("/")[0] if box.kind == "scope" else box.scope),
         tooltip=_box_tooltip(box, nodes),
         is_root=is_root,
     )
