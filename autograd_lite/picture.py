@@ -87,8 +87,8 @@ def _fold(graph: Graph, fold: int | str | bool | None) -> tuple[Folded, str]:
     automatic = fold is None or fold is True or fold == "auto"
     if fold is False and count > FULL:
         raise ArgumentError(
-            f"fold=False would draw {count:,} boxes, the limit is {FULL:,}: leave fold out, give a scope level, "
-            "or read the nodes from Graph(value)"
+            f"fold=False would draw {count:,} boxes, the limit is {FULL:,}: leave fold out, give a scope "
+            "level, or read the nodes from Graph(value)"
         )
     if fold is False or (automatic and count <= LIMIT):
         return folding.assemble(nodes, graph.roots, [None] * count), ""
