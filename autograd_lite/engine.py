@@ -248,9 +248,13 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     The methods of `Value` are this function written out for one row each, which is faster. An operand that is
     a plain number becomes a constant.
     """
-    if set(map(type, operands)) == _ONLY_VALUES:
+    kinds = set(map(type, operands))
+    if kinds == _ONLY_VALUES:
         values: tuple[float, ...] = tuple([operand._data for operand in operands])
         parents: tuple[Value | None, ...] = operands
+    elif kinds == _VALUES_AND_FLOATS:
+        values = tuple([o if o.__class__ is float else o._data for o in operands])
+        parents = tuple([None if o.__class__ is float else o for o in operands])
     else:
         if any(asked_instead(operand, op.name) for operand in operands):
             return NotImplemented
@@ -258,8 +262,8 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
             return op(*operands)
         values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
         parents = tuple(o if isinstance(o, Value) else None for o in operands)
-        if op is ops.pow and parents[1] is None:
-            return operands[0]._power(values[1])
+    if op is ops.pow and parents[1] is None:
+        return operands[0]._power(values[1])
     node = object.__new__(Value)
     node._data = float(op.number(*values, immediates=immediates))
     node.grad = UNREACHED
@@ -383,5 +387,5 @@ def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
         leaf.grad = as_number(hooked(leaf, leaf.grad))
 
 
-_ONLY_VALUES = {Value}
+_ONLY_VALUES, _VALUES_AND_FLOATS = {Value}, {Value, float}
 _methods.bind(Value, record, annotate)
