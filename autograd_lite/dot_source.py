@@ -121,7 +121,7 @@ class _Writer:
         elif self.tangled:
             attributes |= {"splines": "line", "mclimit": "0.02", "nslimit": "0.02", "nslimit1": "0.02"}
         if picture.caption:
-            attributes |= {"label": picture.caption, "labelloc": "b", "labeljust": "l"}
+            attributes |= {"label": self._escape(picture.caption), "labelloc": "b", "labeljust": "l"}
         return attributes
 
     def _write_scope(self, graph: Any, scope: _Scope, name: str, depth: int) -> None:

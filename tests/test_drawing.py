@@ -333,6 +333,18 @@ def test_backslashes_are_drawn_as_written() -> None:
     assert r"\N \G \E \n" in drawing.text
 
 
+def test_a_level_with_a_hostile_name_reads_in_the_caption() -> None:
+    value = Value(1.0)
+    for step in range(60):
+        with scope(rf'\N<b>"x" {step}'):
+            for _ in range(6):
+                value = value.tanh()
+    drawing = draw(value)
+    assert drawing.picture.caption.startswith(r'361 nodes folded by \N<b>"x": 61 boxes')
+    assert drawing.picture.caption in _texts(drawing.svg)
+    assert json.dumps(drawing.picture.caption) in drawing.mermaid
+
+
 def test_long_labels_are_cut_and_kept_whole_in_the_tooltip() -> None:
     label = "the sum of all squared differences over the training set"
     drawing = draw(Value(1.0, label=label))
