@@ -244,10 +244,18 @@ def _recorded_method(row: Op) -> list[str]:
         row.infix, "__invert__" if row is ops.logical_not else row.name
     )
     signature = "self" if row.arity == 1 else "self, other: Value | float"
+    reflected = []
+    if row.infix in ("&", "|"):
+        reflected = [
+            f"\n    def __r{name[2:]}(self, other: Value | float) -> Value:",
+            f'        """{row.summary[0].upper()}{row.summary[1:]}; the first is a plain bool."""',
+            f"        return record({_row(row)}, other, self)",
+        ]
     return [
         f"\n    def {name}({signature}) -> Value:",
         f'        """{row.summary[0].upper()}{row.summary[1:]}."""',
         f"        return record({_row(row)}, {', '.join(operands)})",
+        *reflected,
     ]
 
 

@@ -1221,9 +1221,17 @@ class Methods:
         """1 where both conditions hold."""
         return record(ops.TABLE['logical_and'], self, other)
 
+    def __rand__(self, other: Value | float) -> Value:
+        """1 where both conditions hold; the first is a plain bool."""
+        return record(ops.TABLE['logical_and'], other, self)
+
     def __or__(self, other: Value | float) -> Value:
         """1 where either condition holds."""
         return record(ops.TABLE['logical_or'], self, other)
+
+    def __ror__(self, other: Value | float) -> Value:
+        """1 where either condition holds; the first is a plain bool."""
+        return record(ops.TABLE['logical_or'], other, self)
 
     def __invert__(self) -> Value:
         """1 where the condition does not hold."""

@@ -60,6 +60,7 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     __slots__ = (
         "__dict__",  # whatever a user hangs on a node, and what few nodes have
+        "__weakref__",
         "_a",  # the first parent; None for a leaf
         "_b",  # the second parent; the first again if there is none; MANY if _a and _x are tuples
         "_data",
@@ -262,6 +263,8 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
             return op(*operands)
         values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
         parents = tuple(o if isinstance(o, Value) else None for o in operands)
+        if not any(isinstance(o, Value) for o in operands):
+            return op.number(*values, immediates=immediates)
     if op is ops.pow and parents[1] is None:
         return operands[0]._power(values[1])
     node = object.__new__(Value)

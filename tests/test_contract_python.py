@@ -7,6 +7,7 @@ import math
 import operator
 import pickle
 import warnings
+import weakref
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -329,3 +330,18 @@ def test_detach_is_a_new_leaf() -> None:
     assert (y.is_leaf, y.data, x.detach().label) == (True, 4.0, "x")
     (y * x).backward()
     assert x.grad == 4.0
+
+
+def test_a_value_can_be_held_weakly() -> None:
+    node = Value(2.0) * 3.0
+    held = weakref.ref(node)
+    assert held() is node
+    del node
+    assert held() is None
+
+
+def test_a_bool_and_a_condition_combine_either_way_round() -> None:
+    positive = ops.greater(Value(2.0), 0.0)
+    assert (True & positive).data == 1.0
+    assert (False & positive).data == 0.0
+    assert (False | positive).data == 1.0
