@@ -21,7 +21,7 @@ PACKAGE = Path(autograd_lite.__file__).parent
 LAYERS: list[list[set[str]]] = [
     [{"errors", "files"}, {"console"}, {"lettering"}, {"naming"}],
     [{"ops"}],
-    [{"symbolic"}],
+    [{"symbolic", "symbols", "printing"}],
     [
         {"engine", "_methods", "_generate", "rules", "sweeping", "adjoints", "modes"}
         | {"handmade", "inspection", "protocols", "arrays"}
