@@ -193,11 +193,20 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def source_line() -> str:
-    """`file.py:12` of the innermost frame that is not the library's own, or ""."""
+    """`file.py:12` (`In[3]:12` in a notebook) of the innermost frame that is not the library, or ""."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_PACKAGE):
-            return f"{Path(name).name}:{frame.f_lineno}"
+            return f"{_readable(name)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
+
+
+def _readable(name: str) -> str:
+    """A file name without its folder; for a cell of a notebook, whose file is made up, its number."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    known = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    cell = known(name) if known is not None else None  # ("Cell", "In[3]")
+    return str(cell[1]) if cell else Path(name).name
