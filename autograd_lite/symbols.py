@@ -120,7 +120,7 @@ def _is(symbol: Symbol, number: float) -> bool:
 
 
 def _simplified(op: Op, arguments: tuple[Symbol, ...], immediates: tuple[Any, ...]) -> Symbol:
-    """Only what is exact in floating point: a factor or power 1, a double negation, arithmetic on two numbers."""
+    """Only what is exact in floats: a factor or power 1, a double negation, arithmetic on two numbers."""
     if op is ops.mul and _is(arguments[0], 1.0):
         return arguments[1]
     if op in (ops.mul, ops.div) and _is(arguments[1], 1.0):
