@@ -94,7 +94,9 @@ class _Formula:
         except SyntaxError as error:
             if "nested" in (error.msg or ""):
                 raise self._too_deep() from None
-            start = max(0, (error.offset or 1) - 1)
+            if not error.offset:  # Python's way to say that the text came to its end
+                raise ExpressionError("the formula ends too early", self.text, len(self.text)) from None
+            start = error.offset - 1
             end = (error.end_offset or 0) - 1 if error.end_lineno == error.lineno else None
             raise ExpressionError(f"not a formula: {error.msg}", self.text, start, end) from None
         except (RecursionError, MemoryError):

@@ -145,7 +145,7 @@ REFUSED = {
     "open('x')": ("unknown function 'open'", "open"),
     "a b": ("not a formula", "b"),
     "(a": ("never closed", "("),
-    "a +": ("not a formula", ""),
+    "a +": ("the formula ends too early", ""),
     "2a": ("not a formula", "2"),
     "a # b": ("no place in a formula", "#"),
     "a; a": ("no place in a formula", ";"),
