@@ -122,8 +122,15 @@ def slope(f: Callable[[float], float], x: float) -> tuple[float, float]:
     >>> abs(estimate - math.e) < 1e-10
     True
     """
-    ratio, step = 1.4, 1e-2 * max(1.0, abs(x))
-    best, spread = math.nan, math.inf
+    best, spread = _extrapolated(f, x, 1e-2 * max(1.0, abs(x)))
+    if x and not spread <= 1e-6 * max(1.0, abs(best)):  # an edge or a pole may be near, as in log(0.001)
+        nearer = _extrapolated(f, x, 0.1 * abs(x))
+        return nearer if nearer[1] < spread else (best, spread)
+    return best, spread
+
+
+def _extrapolated(f: Callable[[float], float], x: float, step: float) -> tuple[float, float]:
+    ratio, best, spread = 1.4, math.nan, math.inf
     above: list[float] = []
     for row in range(12):
         high, low = x + step, x - step

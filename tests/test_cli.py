@@ -147,6 +147,14 @@ def test_finite_differences_know_their_own_error() -> None:
     assert abs(estimate - 12.0) <= 10 * error + 1e-10
 
 
+@pytest.mark.parametrize("formula", ["log(x)", "sqrt(x)", "1 / x", "x**0.3", "acosh(1 + x)"])
+def test_an_edge_nearer_than_the_first_step_is_no_fault(formula: str) -> None:
+    for x in (0.004, 0.001, 1e-6):
+        comparison = compare(formula, {"x": x})[0]
+        assert comparison.right
+        assert comparison.relative_error < 1e-6, (formula, x)
+
+
 def test_check_agrees_for_random_formulas(capsys: pytest.CaptureFixture[str]) -> None:
     for k in range(10):
         formula = f"tanh(a*{k} - b) / (1.5 + sin(a)**2) + where(a > b, a*b, exp(-b))"
