@@ -40,6 +40,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     import difflib  # errors are rare, and importing it would slow down every start
 
     known = sorted(choices)
-    close = difflib.get_close_matches(str(name), known, n=1)
+    begun = [choice for choice in known if name and choice.startswith(str(name))]  # "he" of he_normal
+    close = difflib.get_close_matches(str(name), known, n=1) or begun
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {', '.join(known)}"

@@ -181,7 +181,7 @@ class Inspection:
     @property
     def has_grad(self) -> bool:
         """Whether a backward pass has reached this node since `zero_grad()`."""
-        return self.grad is not UNREACHED
+        return self.grad is not UNREACHED and self.grad is not None
 
 
 def describe(node: Any) -> str:

@@ -6,11 +6,12 @@ import random
 import signal
 import sys
 
+import numpy as np
 import pytest
 
 from autograd_lite import nn
-from autograd_lite.engine import Value, no_grad, topological_order
-from autograd_lite.errors import ArgumentError, AutogradError
+from autograd_lite.engine import Value, detect_anomaly, no_grad, topological_order
+from autograd_lite.errors import AnomalyError, ArgumentError, AutogradError
 from autograd_lite.nn import MLP, Adam, EpochEnd, History, TrainingError, fit
 
 X, Y = nn.data.xor()
@@ -326,6 +327,20 @@ def test_a_loss_that_blows_up_keeps_the_last_good_parameters():
     assert optimizer.state_dict()["steps"] == [0, 0]
     assert caught.value.history.epoch == [1]
     assert "the loss is inf in epoch 2" in caught.value.history.stopped
+
+
+def test_an_anomaly_keeps_the_last_good_parameters_too():
+    model = MLP(1, [1], seed=0)
+    with detect_anomaly(), pytest.raises(AnomalyError, match="gave inf"):
+        fit(model, [1, 2], [1, 2], optimizer="sgd", lr=1e200, epochs=10)
+    assert model.state_dict() == MLP(1, [1], seed=0).state_dict()
+
+
+def test_numpys_whole_numbers_count():
+    settings = {"epochs": np.int64(2), "batch_size": np.int64(2), "seed": np.int64(3)}
+    history = fit(xor_model(), X, Y, **settings)
+    assert history.loss == fit(xor_model(), X, Y, epochs=2, batch_size=2, seed=3).loss
+    assert MLP(2, [1], seed=np.int64(1)).state_dict() == MLP(2, [1], seed=1).state_dict()
 
 
 def test_a_first_loss_of_nan_changes_nothing():

@@ -5,6 +5,7 @@ import math
 import random
 import statistics
 
+import numpy as np
 import pytest
 
 from autograd_lite import ops
@@ -321,6 +322,20 @@ def test_parameters_are_found_in_every_attribute_once():
     assert [name for name, _ in tied.named_modules()] == ["", "part", "part.neurons.0"]
 
 
+def test_parameters_are_found_in_numpys_arrays():
+    class Map(Module):
+        def __init__(self):
+            self.W = np.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+
+        def forward(self, x):
+            return list(self.W @ np.array(x))
+
+    model = Map()
+    model([1.0, 1.0])
+    assert [name for name, _ in model.named_parameters()] == ["W.0.0", "W.0.1", "W.1.0", "W.1.1"]
+    assert [parameter.label for parameter in model.parameters()] == ["W00", "W01", "W10", "W11"]
+
+
 def test_freeze_stops_gradients_and_unfreeze_brings_them_back():
     model = MLP(2, [2, 1], activation="tanh", seed=0)
     assert model.layers[0].freeze() is model.layers[0]
@@ -403,6 +418,8 @@ def test_inner_layer_names_itself():
         (lambda: MLP(2, [4, 1], output="sigmod"), "did you mean 'sigmoid'?"),
         (lambda: MLP(2, [4, 1], activation=3), "activation is a name or a function"),
         (lambda: MLP(2, [4, 1], init="xavier_unifrom"), "did you mean 'xavier_uniform'?"),
+        (lambda: MLP(2, [4, 1], init="he"), "did you mean 'he_normal'?"),
+        (lambda: MLP(2, [4, 1], activation="?"), "Known: elu, gelu, hardtanh, leaky_relu, linear,"),
         (lambda: MLP(2, [4, 1], init=0.5), "init is the name of a rule or a function"),
         (lambda: MLP(2, [4, 1], seed="x"), "seed is an int"),
         (lambda: MLP(2, 4), "nouts is a list"),

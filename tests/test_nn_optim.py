@@ -124,6 +124,14 @@ def test_unreached_and_frozen_parameters_stay():
     assert optimizer.state_dict()["steps"] == [1, 0, 0]
 
 
+def test_a_gradient_of_none_is_no_gradient():
+    p = Value(1.0)
+    p.grad = None  # how PyTorch forgets a gradient
+    optimizer = Adam([p], lr=0.1)
+    optimizer.step()
+    assert (p.data, p.has_grad, optimizer.state_dict()["steps"]) == (1.0, False, [0])
+
+
 def test_an_interrupted_step_is_taken_back():
     class Interrupting(Value):
         armed = False
@@ -156,7 +164,7 @@ def test_lr_is_settable_and_checked():
     optimizer.lr = 1
     assert optimizer.lr == 1.0
     assert repr(optimizer) == "SGD(1 parameters, lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0)"
-    for bad in (-0.1, math.nan, math.inf, "0.1", None):
+    for bad in (-0.1, math.nan, math.inf, "0.1", None, [0.1], Value(0.1)):
         with pytest.raises(ArgumentError, match="lr is a finite number"):
             optimizer.lr = bad
 
@@ -181,7 +189,10 @@ def frozen_value():
         (lambda: SGD([Value(1.0)], weight_decay=math.nan), "weight_decay"),
         (lambda: Adam([Value(1.0)], betas=(0.9, 1.0)), "betas are two numbers"),
         (lambda: Adam([Value(1.0)], betas=(0.9,)), "betas are two numbers"),
+        (lambda: Adam([Value(1.0)], betas=0.9), "betas are two numbers"),
+        (lambda: Adam([Value(1.0)], betas=("a", 0.9)), "betas are two numbers"),
         (lambda: Adam([Value(1.0)], eps=0.0), "eps must be above 0"),
+        (lambda: Adam([Value(1.0)], eps="small"), "eps must be above 0"),
     ],
 )
 def test_wrong_arguments_are_named(build, words):

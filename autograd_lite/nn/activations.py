@@ -15,8 +15,9 @@ Activation = str | Callable[[Value], Value]
 """The name of a row of the op table with one operand, "linear" for none, or a function of one Value."""
 
 # What an error message suggests: not "tan" for "tahn".
-USUAL = ["linear", "tanh", *(row.name for row in vars(ops.activations).values()
-                             if isinstance(row, ops.Op) and row.arity == 1 and row.name in ops.TABLE)]
+_IMPORTED = {**vars(ops.elementary), **vars(ops.special)}
+USUAL = ["linear", "tanh", *(row.name for name, row in vars(ops.activations).items()
+                             if isinstance(row, ops.Op) and row.arity == 1 and name not in _IMPORTED)]
 
 
 def activation_named(activation: Any) -> tuple[str, Callable[[Value], Value] | None]:

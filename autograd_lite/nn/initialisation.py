@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..errors import ArgumentError, nearest
+from .inputs import is_whole
 
 if TYPE_CHECKING:
     import random
@@ -110,9 +111,9 @@ def generator(seed: int | random.Random | None) -> random.Random | None:
 
     if seed is None or isinstance(seed, random.Random):
         return seed
-    if not isinstance(seed, int):
+    if not is_whole(seed):
         raise ArgumentError(f"seed is an int, a random.Random or None, got {seed!r}")
-    return random.Random(seed)
+    return random.Random(int(seed))
 
 
 def random_source(seed: int | random.Random | None) -> RandomSource:

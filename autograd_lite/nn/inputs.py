@@ -12,7 +12,7 @@ from ..ops.row import as_number
 if TYPE_CHECKING:
     from .modules import Module
 
-__all__ = ["Inputs", "as_inputs", "is_number", "shown"]
+__all__ = ["Inputs", "as_inputs", "is_number", "is_whole", "shown"]
 
 
 class Inputs(tuple[Value, ...]):
@@ -81,6 +81,11 @@ def is_number(thing: Any) -> bool:
     except ValueTypeError:
         return False
     return True
+
+
+def is_whole(thing: Any) -> bool:
+    """Whether it is a whole number: int or NumPy's, but no bool."""
+    return hasattr(thing, "__index__") and not isinstance(thing, bool) and not getattr(thing, "ndim", 0)
 
 
 def shown(thing: object) -> str:

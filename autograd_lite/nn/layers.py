@@ -17,7 +17,7 @@ from ..engine import Value
 from ..errors import ArgumentError
 from .activations import Activation, activation_named
 from .initialisation import DEFAULT_INIT, Draw, generator, init_named, random_source
-from .inputs import as_inputs
+from .inputs import as_inputs, is_whole
 from .modules import Module
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _usual_init(*choices: object) -> str:
 
 
 def _size(size: Any, name: str) -> int:
-    if isinstance(size, bool) or not hasattr(size, "__index__") or size.__index__() < 1:
+    if not is_whole(size) or size < 1:
         raise ArgumentError(f"{name} is a whole number of at least 1, got {size!r}")
     return int(size)
 

@@ -248,6 +248,8 @@ class Module:
 
 def _parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, Any]]:
     """The Values and modules in an attribute, each with its name."""
+    if getattr(getattr(attribute, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
+        attribute = attribute.tolist()
     if isinstance(attribute, (Value, Module)):
         yield name, attribute
     elif isinstance(attribute, (list, tuple)):

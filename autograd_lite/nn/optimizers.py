@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from ..engine import Value
 from ..errors import ArgumentError, nearest
 from ..rules import UNREACHED
+from .inputs import is_number
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "optimizer_named"]
 
@@ -196,9 +197,11 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2 or not all(
+            is_number(beta) and 0 <= beta < 1 for beta in betas
+        ):
             raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {betas!r}")
-        if not eps > 0:
+        if not is_number(eps) or not eps > 0:
             raise ArgumentError(f"eps must be above 0, got {eps!r}")
         super().__init__(
             parameters,
@@ -253,6 +256,6 @@ def _checked_parameters(parameters: Any, rule: str) -> list[Value]:
 
 
 def _at_least_zero(name: str, number: Any) -> float:
-    if isinstance(number, (str, complex)) or number is None or not (math.isfinite(number) and number >= 0):
+    if not is_number(number) or not (math.isfinite(number) and number >= 0):
         raise ArgumentError(f"{name} is a finite number of at least 0, got {number!r}")
     return float(number)

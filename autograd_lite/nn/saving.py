@@ -66,7 +66,9 @@ def _arrays(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
     except KeyError as error:
         raise _damaged(path, f"it was not written by Module.save ({error.args[0]})") from error
     except damage as error:
-        raise _damaged(path, str(error)) from error
+        # what NumPy says of a file that is none of its own recommends to load a pickle
+        reason = "it is no .npz file" if "pickle" in str(error) else str(error)
+        raise _damaged(path, reason) from error
     if arrays["format"].tolist() != FORMAT:
         raise _damaged(path, f"its format is {arrays['format'].tolist()!r}, this version reads {FORMAT!r}")
     if arrays["values"].dtype.kind not in "fiu" or arrays["names"].dtype.kind != "U":

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from ..engine import Value
-from ..errors import ArgumentError, AutogradError
+from ..errors import AnomalyError, ArgumentError, AutogradError
 from .initialisation import random_source
-from .inputs import shown
+from .inputs import is_whole, shown
 from .losses import Loss, flat_output, loss_named
 from .modules import without_scopes
 from .optimizers import Optimizer, Snapshot, optimizer_named
@@ -122,9 +122,9 @@ def fit(
     >>> [round(p.data, 3) for p in model.parameters()], history.stopped
     ([2.0, 0.0], 'all 400 epochs done')
     """
-    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
+    if not is_whole(epochs) or epochs < 0:
         raise ArgumentError(f"epochs is a whole number of at least 0, got {epochs!r}")
-    samples = as_samples(X)
+    epochs, samples = int(epochs), as_samples(X)
     training = _Training(
         model=model,
         samples=samples,
@@ -187,7 +187,12 @@ class _Training:
         """One step; returns the loss before it."""
         optimizer = self.optimizer
         optimizer.zero_grad()
-        loss = without_scopes(self.loss_and_gradients, batch)
+        try:
+            loss = without_scopes(self.loss_and_gradients, batch)
+        except AnomalyError:  # detect_anomaly() says more than we could, and the step before is the culprit
+            if self.good is not None:
+                optimizer._restore(self.good)
+            raise
         parameters = optimizer.parameters
         if not math.isfinite(loss):
             self._give_up(epoch, f"the loss is {loss}")
@@ -266,7 +271,7 @@ def _as_optimizer(optimizer: str | Optimizer, lr: float | None, model: Any) -> O
 def _as_batch_size(batch_size: Any, count: int) -> int:
     if batch_size is None:
         return count
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or not 1 <= batch_size <= count:
+    if not is_whole(batch_size) or not 1 <= batch_size <= count:
         raise ArgumentError(f"batch_size is a whole number from 1 to {count}, the number of samples; "
                             f"got {batch_size!r}")
-    return batch_size
+    return int(batch_size)
