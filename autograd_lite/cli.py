@@ -103,7 +103,11 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the files (default: %(default)s)",
     )
     demo.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="where training starts from (default: %(default)s)"
+        "--seed",
+        type=_whole,
+        default=0,
+        metavar="N",
+        help="where training starts from (default: %(default)s)",
     )
     demo.add_argument(
         "--epochs", type=_positive, default=500, metavar="N", help="at most so many (default: %(default)s)"
@@ -115,6 +119,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         metavar="FILE",
         help=".svg .png .pdf .html .dot .mmd .txt or .json; without it, a drawing in text is printed",
+    )
+    draw.add_argument(
+        "--edges",
+        choices=("local", "contribution"),
+        help="write on each arrow the local derivative, or what flows back through it",
     )
     _expression_command(commands, "step", "step through the backpropagation of an expression")
     _expression_command(commands, "check", "compare the gradients with finite differences")
@@ -135,8 +144,15 @@ def _expression_command(
     return command
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _positive(text: str) -> int:
-    number = int(text)
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a whole number above 0")
     return number
@@ -198,7 +214,7 @@ def _draw(options: argparse.Namespace, value: Value) -> int:
     from .drawing import draw
 
     value.backward()
-    drawing = draw(value)
+    drawing = draw(value, edges=options.edges)
     if options.output is None:
         emit(drawing.text.rstrip("\n"))
     else:

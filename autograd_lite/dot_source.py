@@ -19,7 +19,7 @@ from .picture import Arrow, Card, Picture
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["SHIELD", "to_dot"]
+__all__ = ["SHIELD", "ranks", "to_dot"]
 
 SHIELD = "\u2060"
 
@@ -41,7 +41,7 @@ def to_dot(picture: Picture, palette: Palette, direction: str = "LR") -> str:
     return _Writer(graphviz, palette, direction, picture).write()
 
 
-def _ranks(picture: Picture) -> list[int]:
+def ranks(picture: Picture) -> list[int]:
     """How many arrows the longest way from an input to each card has: about the column it will stand in."""
     rank = [0] * len(picture.cards)
     for arrow in picture.arrows:  # in the order of computation
@@ -86,8 +86,8 @@ class _Writer:
         self.palette = palette
         self.direction = direction
         self.picture = picture
-        rank = _ranks(picture)
-        self.layered = _is_layered(picture, rank)
+        rank = ranks(picture)
+        self.layered = not picture.edge_words and _is_layered(picture, rank)  # straight lines miss labels
         self.tangled = sum(rank[a.target] - rank[a.source] for a in picture.arrows) > _TANGLED
 
     def write(self) -> str:
@@ -120,14 +120,16 @@ class _Writer:
             attributes |= {"splines": "line", "mclimit": "0.01"}
         elif self.tangled:
             attributes |= {"splines": "line", "mclimit": "0.02", "nslimit": "0.02", "nslimit1": "0.02"}
-        if picture.caption:
-            attributes |= {"label": self._escape(picture.caption), "labelloc": "b", "labeljust": "l"}
+        legend = _legend(picture, self.palette)
+        if legend:
+            attributes |= {"label": legend, "labelloc": "b", "labeljust": "l"}
         return attributes
 
     def _write_scope(self, graph: Any, scope: _Scope, name: str, depth: int) -> None:
         for card in _in_order(scope.cards, self.direction if depth else "") if self.layered else scope.cards:
             graph.node(card.id, label=_label(card, self.palette), **self._node_attributes(card))
-        for number, inner in enumerate(scope.inner.values()):
+        frames = list(enumerate(scope.inner.values()))
+        for number, inner in frames[::-1] if self.direction in ("LR", "RL") else frames:
             own = f"{name}_{number}"
             attributes = self._scope_attributes(inner, own, depth)
             with graph.subgraph(name=f"cluster_{own}", graph_attr=attributes) as cluster:
@@ -170,6 +172,34 @@ class _Writer:
     def _escape(self, text: str) -> Any:
         """A tooltip, marked by the graphviz package as plain text: it would take "<...>" to be HTML."""
         return self.graphviz.nohtml(self.graphviz.escape(_shielded(text)).replace("\n", "\\n"))
+
+
+def _legend(picture: Picture, palette: Palette) -> str:
+    """The lines below the picture: what was folded, what stands on the arrows, what the colours mean."""
+    captions = [words for words in (picture.caption, picture.edge_words) if words]
+    rows = [_caption_row(words, palette) for words in captions]
+    swatches = "".join(_swatch(kind, word, palette) for kind, word in picture.key.items())
+    if swatches:
+        longest = max(text_width(words, 10) for words in [*captions, ""])
+        rest = max(0, math.ceil(longest) - 80 * len(picture.key))
+        swatches += f'<TD WIDTH="{rest}"></TD>'  # without it the row would spread to the width of the others
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="3" CELLPADDING="0">'
+        rows.append(f'<TR><TD ALIGN="LEFT">{table}<TR>{swatches}</TR></TABLE></TD></TR>')
+    body = "".join(rows)
+    label = f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="2" CELLPADDING="1">{body}</TABLE>>'
+    return label if rows else ""
+
+
+def _caption_row(words: str, palette: Palette) -> str:
+    return f"<TR>{_cell(_text(words, palette.muted, 10), words, 10, 'LEFT')}</TR>"
+
+
+def _swatch(kind: str, word: str, palette: Palette) -> str:
+    patch = (
+        f'<TD BORDER="1" COLOR="{palette.line(kind)}" BGCOLOR="{palette.fill(kind)}" '
+        'FIXEDSIZE="TRUE" WIDTH="12" HEIGHT="11"></TD>'
+    )
+    return patch + _cell(_text(f"{word}  ", palette.muted, 10), f"{word}    ", 10, "LEFT")
 
 
 def _in_order(cards: Sequence[Card], direction: str) -> list[Card]:

@@ -1,13 +1,14 @@
 """Drawing a computation graph: SVG, PNG, PDF, HTML, DOT, Mermaid, plain text.
 
-    draw(loss)                      shows itself in a notebook
-    draw(loss).save("loss.svg")     or .png .pdf .html .dot .mmd .txt .json
-    print(draw(loss).text)          in a terminal
+draw(loss)                      shows itself in a notebook
+draw(loss).save("loss.svg")     or .png .pdf .html .dot .mmd .txt .json
+print(draw(loss).text)          in a terminal
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from html import escape
@@ -24,7 +25,8 @@ from .picture import Picture, make_picture
 
 __all__ = ["Drawing", "draw"]
 
-_DIRECTIONS = ("LR", "RL", "TB", "BT")
+_DIRECTIONS = ("auto", "LR", "RL", "TB", "BT")
+_LONG = 12  # columns; a longer picture is too wide for a page and runs down it
 _THEMES = ("auto", "light", "dark")
 
 
@@ -34,7 +36,7 @@ def draw(
     names: Mapping[str, object] | None = None,
     edges: str | None = None,
     fold: int | str | bool | None = "auto",
-    direction: str = "LR",
+    direction: str = "auto",
     theme: str = "auto",
 ) -> Drawing:
     """Draw the computation that leads to `value` (a Value, several, or a `Graph`) as it is now.
@@ -43,7 +45,9 @@ def draw(
     - `edges`: "local" writes the local derivative on every edge, "contribution" what flows back through it
     - `fold`: a scope level ("neuron", "layer") or depth to collapse into boxes; "auto" folds only what is
       too large to read (over 300 boxes) and says so in the picture; False draws every node
-    - `direction`: "LR", "TB", "RL" or "BT"; `theme`: "auto" follows the reader's setting, "light", "dark"
+    - `direction`: "LR", "TB", "RL" or "BT"; "auto" is left to right, or downwards where that would be far
+      too wide for a page
+    - `theme`: "auto" follows the reader's setting, "light", "dark"
 
     Raises `ValueTypeError` for a thing that is no Value, `ArgumentError` or `GraphError` for options that
     do not fit.
@@ -62,7 +66,16 @@ def draw(
     _check("direction", direction, _DIRECTIONS)
     _check("theme", theme, _THEMES)
     graph = value if isinstance(value, Graph) else Graph(value, names=names)
-    return Drawing(graph, make_picture(graph, edges=edges, fold=fold), direction=direction, theme=theme)
+    picture = make_picture(graph, edges=edges, fold=fold)
+    return Drawing(
+        graph, picture, direction=_fitting(picture) if direction == "auto" else direction, theme=theme
+    )
+
+
+def _fitting(picture: Picture) -> str:
+    """Left to right, or downwards where that makes a long picture narrower."""
+    columns = Counter(dot_source.ranks(picture))
+    return "TB" if len(columns) > _LONG and max(columns.values()) < len(columns) else "LR"
 
 
 class Drawing:

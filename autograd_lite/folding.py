@@ -20,6 +20,7 @@ __all__ = [
 
 Key = tuple[str, str | int]  # the kind of a box ("scope", "repeat", "rest") and which one it is
 
+RUNNING = ("+", "*")  # ops whose partial results nobody wants to see one by one
 REPEATS = 8  # this many nodes that do the same for the same consumer stay apart; more become one box
 
 
@@ -116,21 +117,38 @@ def merge_tail(nodes: Sequence[Node], length: int) -> list[Key | None]:
 
 
 def _alike(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[int]:
-    """A class for each node: its box, or else what it does and which classes it does it for."""
+    """A class for each node: its box, or else what it does and which classes it does it for.
+
+    A running sum, as Python's `sum` makes it, is one class: what it adds up is then alike.
+    """
     feeds: dict[int, set[int]] = defaultdict(set)
+    users: dict[int, Node | None] = {}  # who uses a node; None if several do
     numbers: dict[object, int] = {}
     classes = [0] * len(nodes)
     for node in reversed(nodes):
         index = node.index
         fed = feeds.pop(index, ())
+        user = users.pop(index, None)
         alike: object = keys[index] or index
         if keys[index] is None and fed:
             alike = (node.kind, node.op_text, node.scope, frozenset(fed))
-        own = classes[index] = numbers.setdefault(alike, len(numbers))
-        few = len(node.parents) <= 3  # the place among the operands matters to "−", not to a sum of a hundred
+        if keys[index] is None and user is not None and keys[user.index] is None and _runs_on(node, user):
+            own = classes[index] = classes[user.index]
+        else:
+            own = classes[index] = numbers.setdefault(alike, len(numbers))
+        # the place among the operands matters to "−", not to a long sum
+        placed = len(node.parents) <= 3 and not any(_runs_on(nodes[p], node) for p in node.parents)
+        placed = placed and not (user is not None and _runs_on(node, user))
         for position, parent in enumerate(node.parents):
-            feeds[parent].add(4 * own + position if few else 4 * own)
+            feeds[parent].add(4 * own + position if placed else 4 * own)
+            users[parent] = None if parent in users else node
     return classes
+
+
+def _runs_on(node: Node, user: Node) -> bool:
+    """Whether a node is a partial result of a running sum or product that `user` carries on."""
+    same = node.op_text == user.op_text and node.scope == user.scope
+    return same and node.op_text in RUNNING and bool(node.parents) and not node.label
 
 
 def keep_nearest(nodes: Sequence[Node], keys: Sequence[Key | None], keep: int) -> list[Key | None]:

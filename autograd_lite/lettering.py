@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import unicodedata
 
-__all__ = ["clean", "number", "shorten", "text_width"]
+__all__ = ["clean", "columns", "number", "shorten", "text_width"]
 
 # Advance widths of the characters " " to "~" in thousandths of the font size (Adobe's AFM tables).
 _REGULAR = (
@@ -100,6 +100,11 @@ def _cut(line: str, limit: int) -> str:
     while line and sum(map(_columns, line)) > limit - 1:
         line = line[:-1]
     return line.rstrip() + "…"
+
+
+def columns(text: str) -> int:
+    """The columns that `text` takes in a terminal: a full-width character two, a combining mark none."""
+    return sum(map(_columns, text))
 
 
 def _columns(character: str) -> int:

@@ -20,8 +20,9 @@ def to_mermaid(picture: Picture, direction: str = "LR") -> str:
 
 
 def _lines(picture: Picture, direction: str) -> Iterator[str]:
-    if picture.caption:
-        yield from ("---", f"title: {json.dumps(picture.caption)}", "---")
+    title = "; ".join(filter(None, (picture.caption, picture.edge_words)))
+    if title:
+        yield from ("---", f"title: {json.dumps(title)}", "---")
     yield f"flowchart {direction}"
     scopes: dict[str, list[Card]] = {}
     for card in picture.cards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .lettering import shorten
+from .lettering import columns, shorten
 from .picture import Card, Picture
 
 __all__ = ["to_text"]
@@ -102,11 +102,12 @@ def _numbers(card: Card) -> list[str]:
 
 
 def _align(rows: Sequence[Sequence[str]], header: Sequence[str]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(header, *rows, strict=True)]
     left = len(header) - 2 if header[-1] == "grad" else len(header) - 3
     lines = []
     for row in (header, *rows):
-        texts = [cell.ljust(width) for cell, width in zip(row[:left], widths, strict=False)]
-        numbers = [cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)]
-        lines.append("  ".join(texts + numbers).rstrip())
+        blanks = [" " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)]
+        pairs = enumerate(zip(row, blanks, strict=True))
+        cells = [cell + blank if place < left else blank + cell for place, (cell, blank) in pairs]
+        lines.append("  ".join(cells).rstrip())
     return lines

@@ -23,7 +23,15 @@ LIMIT = 300  # parts in one picture; beyond this nobody can read it
 FULL = 20_000  # parts that fold=False may ask for: far more than any renderer can lay out
 NESTED = 12  # scopes inside scopes that get a frame; deeper ones share the innermost
 KEPT = 80  # parts that stay when there is no scope to fold by
-EDGES = ("local", "contribution")
+EDGES = {
+    "local": "on each arrow: ∂(box it points to) / ∂(box it comes from)",
+    "contribution": "on each arrow: what flows back, added to the grad of the box it comes from",
+}
+KEY = {
+    "leaf": "input", "parameter": "parameter", "group": "folded scope", "opaque": "hand-made op",
+    "output": "output",
+}  # fmt: skip
+EXPLAINED = {"parameter", "group", "opaque"}  # with one of these the colours need a key
 _TAIL = 20_000  # nodes before the output that are looked at for what to show of a graph without scopes
 _TOOLTIP = 600
 
@@ -67,6 +75,17 @@ class Picture:
     def has_gradients(self) -> bool:
         """Whether a backward pass had come by when the picture was made."""
         return any(text != "–" for card in self.cards for name, text in card.rows if name == "grad")
+
+    @property
+    def edge_words(self) -> str:
+        """What the numbers on the arrows are; "" where there are none."""
+        return EDGES[self.edges] if self.edges and any(arrow.label for arrow in self.arrows) else ""
+
+    @property
+    def key(self) -> dict[str, str]:
+        """What the colours mean, by kind, where boxes of more than one sort take part."""
+        used = {card.kind for card in self.cards}
+        return {kind: word for kind, word in KEY.items() if kind in used} if used & EXPLAINED else {}
 
 
 def make_picture(
@@ -173,7 +192,9 @@ def _node_tooltip(node: Node) -> str:
 
 def _box_card(folded: Folded, box: Box, place: int, is_root: bool) -> Card:
     nodes = [folded.nodes[index] for index in box.members]
-    shown = [folded.nodes[index] for index in box.outputs] if box.kind == "scope" else nodes
+    inside = set(box.members)
+    running = any(parent in inside for node in nodes for parent in node.parents)
+    shown = [folded.nodes[index] for index in box.outputs] if running or box.kind == "scope" else nodes
     gradients = [node.grad for node in shown if node.grad is not None]
     rows = [("value", _range([node.data for node in shown]))]
     if any(node.kind != "constant" for node in shown):

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from autograd_lite import Value, nn, ops, rendering, scope
+from autograd_lite.cli import main
 from autograd_lite.drawing import Drawing, draw
 from autograd_lite.errors import ArgumentError, AutogradError, GraphError, ValueTypeError
 from autograd_lite.files import FileError
@@ -127,6 +128,12 @@ def test_several_outputs_and_a_ready_graph_can_be_drawn() -> None:
     assert draw(Graph(a)).text == draw(a).text
 
 
+def test_a_long_picture_runs_down_the_page_unless_told_otherwise() -> None:
+    assert "rankdir=TB" in draw(_chain(30)).dot
+    assert "rankdir=LR" in draw(_chain(30), direction="LR").dot
+    assert draw(_chain(5)).direction == draw(_network()).direction == "LR"
+
+
 @pytest.mark.parametrize("direction", ["LR", "TB", "RL", "BT"])
 def test_directions(direction: str) -> None:
     drawing = draw(_expression(), direction=direction)
@@ -154,6 +161,31 @@ def test_things_that_are_no_values_are_refused() -> None:
         draw(1.0)  # type: ignore[arg-type]
 
 
+def test_numbers_on_arrows_and_colours_are_explained_in_the_picture() -> None:
+    local, back = draw(_expression(), edges="local"), draw(_expression(), edges="contribution")
+    assert "on each arrow: ∂(box it points to) / ∂(box it comes from)" in _texts(local.svg)
+    assert any(text.startswith("on each arrow: what flows back") for text in _texts(back.svg))
+    assert "on each arrow" in local.mermaid
+    assert not any("on each arrow" in text for text in _texts(draw(_expression()).svg))
+    assert draw(_expression()).picture.key == {}
+    folded = [text.strip() for text in _texts(draw(_network(), fold="neuron").svg)]
+    assert {"input", "folded scope"} <= set(folded)
+    assert "parameter" not in folded
+
+
+def test_text_columns_stand_below_one_another_whatever_the_script() -> None:
+    lines = draw(Value(1.0, label="重み") * Value(2.0, label="w")).text.splitlines()
+    assert [line.replace("重み", "wwww").index("–") for line in lines[1:]] == [len(lines[0]) - 1] * 3
+
+
+def test_the_command_line_writes_on_arrows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "a*b", "a=2", "b=3", "--edges", "contribution"]) == 0
+    assert "flows back" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["demo", "--epochs", "many"])
+    assert "'many' is not a whole number" in capsys.readouterr().err
+
+
 # --- folding ----------------------------------------------------------------------------------------------
 
 
@@ -174,7 +206,8 @@ def test_equal_inputs_of_all_samples_are_one_box() -> None:
 def test_neurons_stand_in_order_and_lines_are_straight() -> None:
     dot = draw(_network(sizes=(12, 1)), fold="neuron").dot
     assert "splines=line" in dot
-    assert re.findall(r">\W?neuron (\d+)<", dot)[-12:] == [str(k) for k in range(11, -1, -1)]
+    numbers = " ".join(re.findall(r">\W?neuron (\d+)<", dot))
+    assert "11 10 9 8 7 6 5 4 3 2 1 0" in numbers
 
 
 def test_small_graphs_are_drawn_in_full() -> None:
@@ -190,6 +223,21 @@ def test_large_graphs_fold_by_themselves_at_the_finest_level_that_fits_and_say_s
         assert "folded by neuron" in getattr(drawing, form), form
     wide = draw(_network(samples=1, sizes=(290, 20, 1)))
     assert "folded by layer" in wide.picture.caption
+
+
+def test_running_sums_fold_into_one_box_each() -> None:
+    """As in micrograd's demo: sum(losses), and a sum of squares for weight decay."""
+    model = nn.MLP(2, [4, 1], activation="tanh", seed=0)
+    losses = [(1 - model([k / 20, 1.0])).relu() for k in range(20)]
+    data, decay = sum(losses) * 0.05, sum(p * p for p in model.parameters()) * 1e-4
+    total = data + decay
+    total.backward()
+    cards = draw(total).picture.cards
+    sums = [card for card in cards if card.chip == "+"]
+    assert sorted(card.note for card in sums) == ["", "×17", "×20"]
+    ends = {dict(card.rows)["value"] for card in sums}
+    assert number(sum(loss.data for loss in losses)) in ends  # the sum itself, not a range of partial sums
+    assert len(cards) < 25
 
 
 def test_without_scopes_repeats_are_merged() -> None:
