@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 from . import ops
 from .modes import switches
 from .ops.row import RAISED_FOR_IEEE, as_number
-from .rules import UNREACHED, Rule, pull_each, pull_units
+from .rules import UNREACHED, Rule, condition, pull_each, pull_units
 
 if TYPE_CHECKING:
     from .engine import Value
@@ -240,6 +240,8 @@ def _recorded_method(row: Op) -> list[str]:
     if not row.condition:
         return []
     operands = ["self"] if row.arity == 1 else ["self", "other"]
+    if row.name.startswith("logical"):
+        operands = [f"condition({operand})" for operand in operands]
     name = {"&": "__and__", "|": "__or__"}.get(
         row.infix, "__invert__" if row is ops.logical_not else row.name
     )
@@ -249,7 +251,7 @@ def _recorded_method(row: Op) -> list[str]:
         reflected = [
             f"\n    def __r{name[2:]}(self, other: Value | float) -> Value:",
             f'        """{row.summary[0].upper()}{row.summary[1:]}; the first is a plain bool."""',
-            f"        return record({_row(row)}, other, self)",
+            f"        return record({_row(row)}, {', '.join(reversed(operands))})",
         ]
     return [
         f"\n    def {name}({signature}) -> Value:",

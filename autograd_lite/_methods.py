@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import ops
 from .modes import switches
 from .ops.row import RAISED_FOR_IEEE, as_number
-from .rules import UNREACHED, Rule, pull_each, pull_units
+from .rules import UNREACHED, Rule, condition, pull_each, pull_units
 
 if TYPE_CHECKING:
     from .engine import Value
@@ -1219,23 +1219,23 @@ class Methods:
 
     def __and__(self, other: Value | float) -> Value:
         """1 where both conditions hold."""
-        return record(ops.TABLE['logical_and'], self, other)
+        return record(ops.TABLE['logical_and'], condition(self), condition(other))
 
     def __rand__(self, other: Value | float) -> Value:
         """1 where both conditions hold; the first is a plain bool."""
-        return record(ops.TABLE['logical_and'], other, self)
+        return record(ops.TABLE['logical_and'], condition(other), condition(self))
 
     def __or__(self, other: Value | float) -> Value:
         """1 where either condition holds."""
-        return record(ops.TABLE['logical_or'], self, other)
+        return record(ops.TABLE['logical_or'], condition(self), condition(other))
 
     def __ror__(self, other: Value | float) -> Value:
         """1 where either condition holds; the first is a plain bool."""
-        return record(ops.TABLE['logical_or'], other, self)
+        return record(ops.TABLE['logical_or'], condition(other), condition(self))
 
     def __invert__(self) -> Value:
         """1 where the condition does not hold."""
-        return record(ops.TABLE['logical_not'], self)
+        return record(ops.TABLE['logical_not'], condition(self))
 
     # the names by which NumPy calls these on an array of Values
     positive = identity

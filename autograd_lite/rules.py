@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .errors import ValueTypeError
 from .ops import Op
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "UNREACHED",
     "Rule",
     "chain",
+    "condition",
     "is_fixed",
     "pull_each", "pull_pinned",
     "pull_units",
@@ -101,6 +103,15 @@ def chain(upstream: float, local: float) -> float:
     if product != product and (upstream == 0.0 or (local == 0.0 and upstream == upstream)):
         return 0.0
     return product
+
+
+def condition(operand: Any) -> Any:
+    """An operand of `& | ~`, which must be a condition: `x > 0 & y > 0` means `x > (0 & y) > 0`."""
+    if operand.__class__ is bool or getattr(operand, "is_condition", False) or hasattr(operand, "dtype"):
+        return operand
+    raise ValueTypeError(
+        f"& | ~ combine conditions, got {operand!r:.60}: write (x > 0) & (y > 0), with parentheses"
+    )
 
 
 def pull_each(node: Any) -> None:

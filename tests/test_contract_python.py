@@ -345,3 +345,10 @@ def test_a_bool_and_a_condition_combine_either_way_round() -> None:
     assert (True & positive).data == 1.0
     assert (False & positive).data == 0.0
     assert (False | positive).data == 1.0
+
+
+def test_only_conditions_are_combined() -> None:
+    x, y = Value(1.0), Value(2.0)
+    for wrong in (lambda: x > 0 & y > 0, lambda: x & True, lambda: x.greater(0.0) | 1, lambda: ~x):
+        with pytest.raises(TypeError, match=r"write \(x > 0\) & \(y > 0\), with parentheses"):
+            wrong()
