@@ -50,6 +50,7 @@ def reference(row: Op, settings: Settings) -> Any:
 def test_every_row_has_a_reference_and_points_and_words() -> None:
     assert set(REFERENCES) == set(ops.TABLE)
     assert set(OTHER_SETTINGS) == {row.name for row in ops.TABLE.values() if row.immediates}
+    assert all(hasattr(ops, name) for name in ops.TABLE)
     for row in ops.TABLE.values():
         assert row.domain.strip()
         assert row.kink.strip()

@@ -96,6 +96,8 @@ TABLE: dict[str, Op] = {
     for row in vars(module).values()
     if isinstance(row, Op)
 }
+for _name, _row in TABLE.items():  # the imports above are for type checkers: a new row is here without them
+    globals().setdefault(_name, _row)
 
 __all__ = [
     "TABLE", "Op", "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "choose",
