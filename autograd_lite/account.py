@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .lettering import columns
 from .wording import number
 
 if TYPE_CHECKING:
@@ -271,11 +272,11 @@ def _cells(step: Step, contribution: Contribution) -> tuple[str, str, str]:
 
 def _aligned(head: tuple[str, ...], rows: list[tuple[str, ...]], widest: int = 44) -> list[str]:
     table = [head, *(tuple(_clipped(cell, widest) for cell in row) for row in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-    lines = [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    widths = [max(columns(row[column]) for row in table) for column in range(len(head))]
+    lines = []
+    for row in table:
+        cells = (cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True))
+        lines.append("  " + "  ".join(cells).rstrip())
     return [lines[0], "  " + "─" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]
 
 

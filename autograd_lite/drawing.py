@@ -65,6 +65,8 @@ def draw(
     """
     _check("direction", direction, _DIRECTIONS)
     _check("theme", theme, _THEMES)
+    if not isinstance(names, Mapping | None):
+        raise ArgumentError(f"names= takes a dict of names to Values, such as locals(), not {names!r:.60}")
     graph = value if isinstance(value, Graph) else Graph(value, names=names)
     picture = make_picture(graph, edges=edges, fold=fold)
     return Drawing(

@@ -149,6 +149,7 @@ def test_directions(direction: str) -> None:
         ({"theme": "drak"}, ArgumentError, "did you mean 'dark'"),
         ({"fold": "neuron"}, GraphError, "no scopes"),
         ({"fold": 0}, GraphError, "from 1"),
+        ({"names": ["a"]}, ArgumentError, "such as locals"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options: Any, error: type, message: str) -> None:
