@@ -142,6 +142,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]
     >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
+    _check_tuples("jvp", primals, directions)
     if not same_shape(tuple(primals), tuple(directions)):
         raise ArgumentError("jvp needs one direction for each argument, in the argument's own shape")
     directed = flatten(tuple(directions))[0]
@@ -168,7 +169,14 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]
     >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
     ([6.0, 4.0],)
     """
+    _check_tuples("hvp", primals, directions)
     return jvp(grad(f, tuple(range(len(primals)))), primals, directions)[1]
+
+
+def _check_tuples(name: str, *given: Any) -> None:
+    if not all(isinstance(each, (tuple, list)) for each in given):
+        raise ArgumentError(f"{name} takes all arguments in a tuple and all directions in one: "
+                            f"{name}(f, (2.0,), (1.0,))")  # fmt: skip
 
 
 class GradcheckError(AutogradError, AssertionError):
@@ -324,7 +332,9 @@ def _is_array(result: Any) -> bool:
 
 
 def _checked(argnums: ArgumentNumbers, count: int) -> tuple[int, ...]:
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    if not isinstance(numbers, (tuple, list)) or not all(isinstance(number, int) for number in numbers):
+        raise ArgumentError(f"argnums is the number of an argument or a tuple of them, got {argnums!r:.60}")
     for number in numbers:
         if not -count <= number < count:
             raise ArgumentError(f"argnums names argument {number}, but the function was called with {count}")

@@ -399,3 +399,13 @@ def test_no_grad_cuts_off_outer_derivatives_only() -> None:
         return frozen * x
 
     assert grad(partly)(3.0) == 9.0
+
+
+def test_what_is_no_tuple_of_arguments_is_refused() -> None:
+    for transform in (jvp, hvp):
+        for given in (2.0, np.array([2.0])):
+            with pytest.raises(ArgumentError, match="takes all arguments in a tuple"):
+                transform(lambda x: x * x, given, given)
+    for argnums in ("x", 1.5, ("x",)):
+        with pytest.raises(ArgumentError, match="argnums is the number of an argument"):
+            grad(lambda x: x * x, argnums)(2.0)  # type: ignore[arg-type]
