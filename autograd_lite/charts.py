@@ -45,7 +45,7 @@ _RULES = "\n".join(
 )
 _STYLE = f"<style>\n@media (prefers-color-scheme: dark) {{\n{_RULES}\n}}\n</style>"
 
-_ZERO, _HALF, _ONE = (77, 148, 196), (247, 247, 247), (240, 150, 70)
+_ZERO, _HALF, _ONE = (82, 153, 202), (247, 247, 247), (250, 186, 112)
 _LEVELS = 16
 _CELLS = 96
 

@@ -16,6 +16,7 @@ from .account import Span, account_lines, spans_of
 from .console import emit, printable
 from .errors import ArgumentError
 from .keyboard import decode_keys, key_reader, understands_escapes
+from .lettering import columns, shorten
 from .stepping import Backprop, Step
 from .wording import number
 
@@ -69,7 +70,7 @@ def panel(steps: Backprop, width: int = 80, height: int = 24) -> list[list[Span]
     room = max(4, height - len(lines) - 8)
     body = _cut(body, room, "more lines of this step: a taller window shows them")
     lines += [*body, *([[]] * (min(6, room) - len(body))), []]  # short steps leave the table where it was
-    lines += _table(steps, done, max(2, height - len(lines) - 4))
+    lines += _table(steps, done, max(2, height - len(lines) - 4), width)
     lines += [[]] * (height - len(lines) - 2)
     lines += [[(_coming(steps, position), "quiet")], _legend()]
     return [_fitted(line, width) for line in lines]
@@ -137,14 +138,15 @@ def _coming(steps: Backprop, position: int) -> str:
     return f"next: {what}"
 
 
-def _table(steps: Backprop, done: Step | None, rows: int) -> list[list[Span]]:
+def _table(steps: Backprop, done: Step | None, rows: int, width: int) -> list[list[Span]]:
     """Values, gradients and awaited contributions of the nodes, those at work always among them."""
     state, nodes = steps.state, steps.nodes
     at_work = {done.node.index, *(node.index for node in done.operands)} if done else set()
     chosen = _near([node.index for node in nodes if not node.constant], at_work, rows - 1)
-    formulas = {index: steps.formula(nodes[index])[:22] for index in chosen}
-    name = max([4, *(len(nodes[index].text) for index in chosen)])
-    wide = max([0, *map(len, formulas.values())])
+    name = max([4, *(columns(nodes[index].text) for index in chosen)])
+    room = min(22, width - name - 43)  # the numbers are what the table is for: formulas take what is left
+    formulas = {index: shorten(steps.formula(nodes[index]), room) if room > 4 else "" for index in chosen}
+    wide = max([0, *map(columns, formulas.values())])
     table: list[list[Span]] = [
         [(f"  {'node':<{name}}  {'':<{wide}}  {'value':>12}  {'gradient':>12}  waits for", "quiet")]
     ]
@@ -153,8 +155,8 @@ def _table(steps: Backprop, done: Step | None, rows: int) -> list[list[Span]]:
         pending = state.pending[index] if steps.position >= steps.forward_count else 0
         waits = f"{pending} more" if pending else "" if state.gradients[index] is None else "complete"
         table.append([
-            (f"{mark} ", "head"), (f"{nodes[index].text:<{name}}", "name" if index in at_work else ""),
-            (f"  {formulas[index]:<{wide}}", "quiet"), (f"  {number(state.values[index]):>12}", ""),
+            (f"{mark} ", "head"), (_padded(nodes[index].text, name), "name" if index in at_work else ""),
+            (f"  {_padded(formulas[index], wide)}", "quiet"), (f"  {number(state.values[index]):>12}", ""),
             (f"  {number(state.gradients[index]):>12}", "gradient"),
             (f"  {waits}", "waiting" if pending else "done"),
         ])  # fmt: skip
@@ -162,6 +164,10 @@ def _table(steps: Backprop, done: Step | None, rows: int) -> list[list[Span]]:
     if hidden:
         table.append([(f"  and {hidden:,} more node{'' if hidden == 1 else 's'}", "quiet")])
     return table
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
 
 
 def _near(indices: list[int], at_work: set[int], rows: int) -> list[int]:
@@ -194,9 +200,17 @@ def _fitted(line: list[Span], width: int) -> list[Span]:
     for text, style in line:
         if room <= 0:
             break
-        kept.append((text if len(text) <= room else text[: room - 1] + "…", style))
-        room -= len(text)
+        kept.append((text if columns(text) <= room else _cut_at(text, room), style))
+        room -= columns(text)
     return kept
+
+
+def _cut_at(text: str, width: int) -> str:
+    """The start of a text and an ellipsis, in `width` columns; blanks within stay as they are."""
+    end = min(len(text), width)
+    while columns(text[:end]) > width - 1:
+        end -= 1
+    return text[:end] + "…"
 
 
 class _Session:

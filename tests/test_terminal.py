@@ -18,6 +18,7 @@ from autograd_lite import ops
 from autograd_lite.account import account_lines
 from autograd_lite.engine import Value, scope
 from autograd_lite.keyboard import decode_keys
+from autograd_lite.lettering import columns
 from autograd_lite.stepping import Backprop, step
 from autograd_lite.terminal import panel, show
 
@@ -69,8 +70,20 @@ def test_panel_fits_its_window(size: tuple[int, int]) -> None:
         for position in range(0, len(steps) + 1, max(1, len(steps) // 30)):
             lines = plain(panel(steps.goto(position), *size))
             assert len(lines) <= size[1]
-            assert max(map(len, lines)) <= size[0]
+            assert max(map(columns, lines)) <= size[0]
             assert "n next" in lines[-1]
+
+
+def test_a_narrow_window_keeps_the_numbers_and_shortens_the_formulas() -> None:
+    a, b = Value(1.5, label="weight"), Value(-0.123456789, label="日本")
+    loss = (ops.sum([a, b, a * b, b * b]) ** 2).tanh()
+    loss.label = "loss"
+    lines = plain(panel(step(loss).goto(8), 60, 24))
+    table = lines[next(k for k, line in enumerate(lines) if line.lstrip().startswith("node")) :]
+    assert table[0].rstrip().endswith("gradient  waits for")
+    assert any("sum(" in line and "…" in line and "complete" in line for line in table)
+    assert any("日本" in line and "-0.123457" in line and "more" in line for line in table)
+    assert len({columns(line[: line.index("  ", 45)]) for line in table[1:6] if "complete" in line}) == 1
 
 
 def test_account_fits_eighty_columns() -> None:
