@@ -30,11 +30,13 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
         )
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
-        _share_like_a_new_file(temporary)
+        _share_like(target, temporary)
         os.replace(temporary, target)  # noqa: PTH105 - Path.replace on Windows differs in nothing; kept explicit
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C too
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise FileError(
             f"cannot write {str(target)!r}: {error.strerror or error}. "
             "Choose a folder that exists and that you may write to."
@@ -42,8 +44,11 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     return target
 
 
-def _share_like_a_new_file(path: str) -> None:
-    """Give the file the permissions `open()` would have given (mkstemp makes it private)."""
+def _share_like(target: Path, path: str) -> None:
+    """Give the file the permissions of the one it replaces, or what `open()` would give (mkstemp: private)."""
+    if target.exists():
+        Path(path).chmod(target.stat().st_mode & 0o777)
+        return
     mask = os.umask(0)
     os.umask(mask)
     Path(path).chmod(0o666 & ~mask)

@@ -1,6 +1,7 @@
 """Parameters on disk: exact, whole or not at all, and never at the cost of the model."""
 
 import io
+import os
 import random
 import struct
 import zipfile
@@ -169,6 +170,25 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         build(seed=1).save(path)
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_a_private_file_stays_private(tmp_path):
+    path = tmp_path / "model.npz"
+    build().save(path)
+    path.chmod(0o600)
+    build().save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_ctrl_c_while_saving_leaves_no_litter(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograd_lite.files.os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build().save(tmp_path / "model.npz")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_own_modules_save_and_load(tmp_path):
