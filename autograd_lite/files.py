@@ -45,7 +45,7 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
 
 
 def _share_like(target: Path, path: str) -> None:
-    """Give the file the permissions of the one it replaces, or what `open()` would give (mkstemp: private)."""
+    """Give the file the permissions of the one it replaces, or what `open()` gives (mkstemp: none)."""
     if target.exists():
         Path(path).chmod(target.stat().st_mode & 0o777)
         return
