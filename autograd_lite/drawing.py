@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import dot_source, mermaid, outline, rendering, svg
+from . import console, dot_source, mermaid, outline, rendering, svg
 from .engine import Value
 from .errors import ArgumentError, AutogradError, nearest
 from .files import atomic_write
@@ -76,8 +76,9 @@ def draw(
 
 def _fitting(picture: Picture) -> str:
     """Left to right, or downwards where that makes a long picture narrower."""
-    columns = Counter(dot_source.ranks(picture))
-    return "TB" if len(columns) > _LONG and max(columns.values()) < len(columns) else "LR"
+    made = {arrow.target for arrow in picture.arrows}  # what is not made stands beside what it feeds
+    columns = Counter(rank for place, rank in enumerate(dot_source.ranks(picture)) if place in made)
+    return "TB" if len(columns) >= _LONG and max(columns.values()) < len(columns) else "LR"
 
 
 class Drawing:
@@ -93,7 +94,7 @@ class Drawing:
         return f"Drawing({len(self.graph)} nodes, {len(self.picture.cards)} boxes)"
 
     def __str__(self) -> str:
-        return self.text
+        return console.printable(self.text)
 
     @cached_property
     def dot(self) -> str:

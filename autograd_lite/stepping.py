@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from . import account
+from . import account, console
 from .engine import Value
 from .errors import ArgumentError, ValueTypeError
 from .files import atomic_write
@@ -98,7 +98,7 @@ class Step:
 
     def __str__(self) -> str:
         """The step in words and numbers, on a few lines."""
-        return "\n".join(account.step_lines(self))
+        return console.printable("\n".join(account.step_lines(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class Backprop(Sequence[Step]):
         return atomic_write(path, writers[suffix]())
 
     def __str__(self) -> str:
-        return self.text()
+        return console.printable(self.text())
 
     def __repr__(self) -> str:
         return f"<Backprop of {self.root.text!r}: {len(self)} steps, {self._position} done>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import autograd_lite
-from autograd_lite import ops
+from autograd_lite import Value, draw, ops, step
 from autograd_lite.charts import boundary_chart, loss_chart
 from autograd_lite.checking import compare, slope
 from autograd_lite.cli import main
@@ -262,6 +263,16 @@ def test_demo_refuses_a_folder_that_cannot_be_written_before_it_trains(
     error = refused(capsys, "demo", "--out", str(blocked / "folder"))
     assert "cannot write into the folder" in error
     assert blocked.read_text(encoding="utf-8") == "in the way"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_steps_and_drawings_print_on_any_console(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Value(2.0, label="x")
+    loss = ops.norm([x * x, x.sqrt()])
+    loss.backward()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    for thing in (step(loss), *step(loss), draw(loss)):
+        print(thing)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
