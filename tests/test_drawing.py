@@ -132,6 +132,7 @@ def test_a_long_picture_runs_down_the_page_unless_told_otherwise() -> None:
     assert "rankdir=TB" in draw(_chain(30)).dot
     assert "rankdir=LR" in draw(_chain(30), direction="LR").dot
     assert draw(_chain(5)).direction == draw(_network()).direction == "LR"
+    assert draw(sum([Value(float(k)).tanh() * (k + 2) for k in range(40)])).direction == "TB"
 
 
 @pytest.mark.parametrize("direction", ["LR", "TB", "RL", "BT"])
