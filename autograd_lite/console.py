@@ -23,8 +23,12 @@ def printable(text: str, stream: TextIO | None = None) -> str:
     >>> import io
     >>> printable("∂L/∂a", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
     'dL/da'
+    >>> printable("∂L/∂a", io.StringIO())
+    '∂L/∂a'
     """
-    encoding = getattr(stream or sys.stdout, "encoding", None) or "ascii"
+    encoding = getattr(stream or sys.stdout, "encoding", None)
+    if encoding is None:  # such as io.StringIO, which keeps text as it is
+        return text
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
