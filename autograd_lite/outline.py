@@ -50,6 +50,7 @@ def _tree(picture: Picture, names: Sequence[str]) -> list[list[str]] | None:
         text = _made(card, names[place])
         if place in seen:
             text = names[place] + (" (see above)" if operands[place] else "")
+        text += f" ({label})" if label and not picture.edges else ""
         rows.append([lead + branch + text, *_numbers(card), *([label] if picture.edges else [])])
         if place not in seen:
             lead += {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")

@@ -255,6 +255,8 @@ def _arrow(folded: Folded, link: Link, edges: str | None) -> Arrow:
     uses = [i for i, parent in enumerate(node.parents) if parent == source.index]
     locals_ = [node.local_gradients[i] for i in uses]
     label, lines = _edge_label(node, locals_, edges), [_short_name(source) + " → " + _short_name(node)]
+    if not label and len(uses) > 1:
+        label = f"{len(uses)} edges"  # a * a uses a twice
     for local in locals_:
         if local is not None:
             lines.append(f"local derivative {local!r}")

@@ -641,3 +641,12 @@ def test_pictures_of_nothing_but_a_leaf_work() -> None:
     assert isinstance(drawing.picture, Picture)
     assert drawing.svg
     assert drawing.text.splitlines()[1].split() == ["n0", "output", "1", "–"]
+
+
+def test_a_value_used_twice_by_one_op_shows_two_edges() -> None:
+    a = Value(3.0, label="a")
+    drawing = draw(a * a)
+    assert "(2 edges)" in drawing.text
+    assert '|"2 edges"|' in drawing.mermaid
+    assert "2 edges" in drawing.dot
+    assert "3 and 3" in draw(a * a, edges="local").text
