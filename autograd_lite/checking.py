@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .differences import slope
 from .engine import topological_order
 from .errors import ArgumentError
 from .expressions import parse
 from .wording import number
 
-__all__ = ["Comparison", "check_lines", "compare", "slope"]
+__all__ = ["Comparison", "check_lines", "compare"]
 
 TOLERANCE = 1e-6
 """A gradient is right if it is this close to the finite difference, or within that one's own error."""
@@ -110,39 +111,6 @@ def _compared(
         words = f"a kink: slope {left + 0.0:.4g} left, {right + 0.0:.4g} right"
         return Comparison(name, x, gradient, estimate, math.nan if inside else relative, inside, words)
     return Comparison(name, x, gradient, estimate, relative, False)
-
-
-def slope(f: Callable[[float], float], x: float) -> tuple[float, float]:
-    """The derivative of `f` at `x` and an estimate of its error, by extrapolated central differences.
-
-    Ridders' method (Advances in Engineering Software 4, 1982): differences with shrinking steps make a table
-    whose further columns cancel ever higher powers of the step; the entry that changed least is taken.
-
-    >>> estimate, error = slope(math.exp, 1.0)
-    >>> abs(estimate - math.e) < 1e-10
-    True
-    """
-    best, spread = _extrapolated(f, x, 1e-2 * max(1.0, abs(x)))
-    if x and not spread <= 1e-6 * max(1.0, abs(best)):  # an edge or a pole may be near, as in log(0.001)
-        nearer = _extrapolated(f, x, 0.1 * abs(x))
-        return nearer if nearer[1] < spread else (best, spread)
-    return best, spread
-
-
-def _extrapolated(f: Callable[[float], float], x: float, step: float) -> tuple[float, float]:
-    ratio, best, spread = 1.4, math.nan, math.inf
-    above: list[float] = []
-    for row in range(12):
-        high, low = x + step, x - step
-        line = [(f(high) - f(low)) / (high - low)]
-        for column in range(row):
-            factor = ratio ** (2 * (column + 1))
-            line.append((line[column] * factor - above[column]) / (factor - 1))
-            change = max(abs(line[-1] - line[column]), abs(line[-1] - above[column]))
-            if change < spread:
-                best, spread = line[-1], change
-        above, step = line, step / ratio
-    return best, spread
 
 
 def _one_sided(f: Callable[[float], float], x: float, side: float) -> float:

@@ -19,7 +19,7 @@ PACKAGE = Path(autograd_lite.__file__).parent
 # From the ground up. A module imports from the layers below its own, and from its own group; never from a
 # neighbouring group, and never upwards. Imports under `if TYPE_CHECKING` do not count: nothing of them runs.
 LAYERS: list[list[set[str]]] = [
-    [{"errors", "files"}, {"console"}, {"lettering"}, {"naming"}],
+    [{"errors", "files"}, {"console"}, {"differences"}, {"lettering"}, {"naming"}],
     [{"ops"}],
     [{"symbolic", "symbols", "printing"}],
     [
