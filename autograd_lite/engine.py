@@ -1,12 +1,13 @@
 """The engine: a number that remembers where it came from.
 
 Read it in this order. A `Value` is a number with a gradient, its parents and a rule. `record` applies a row
-of the op table to Values and makes the node of the result. `Value.backward` sorts the graph and applies the
-chain rule
+of the op table to Values and makes the node of the result. `topological_order` sorts a graph, and
+`apply_chain_rule`, the heart of `Value.backward`, adds for every edge from the result back to the leaves
 
     parent.grad += node.grad * local gradient
 
-to every edge, from the result back to the leaves. That is all of reverse-mode differentiation.
+That is all of reverse-mode differentiation. (The methods in `_methods.py` and the sweep in `sweeping.py` say
+the same for speed; `tests/test_contract_ways_agree.py` holds them to it.)
 
 >>> a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(10.0, label="c")
 >>> loss = (a * b + c).tanh()
@@ -112,8 +113,9 @@ class Value(_methods.Methods, Inspection, Protocols):
         try:
             order = start_pass(self, leaves, kept)
             self.grad = seed
+            # for a graph that is finite everywhere, the same as apply_chain_rule and quicker
             if not swept_quickly(order, leaves, seed):
-                _apply_chain_rule(order, leaves)
+                apply_chain_rule(order, leaves)
             for leaf, before in zip(leaves, kept, strict=True):
                 leaf.grad = before if leaf._rule is not LEAF else total(leaf, before, leaf.grad)
         except BaseException:
@@ -278,39 +280,6 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
     return annotate(node) if switches.count else node
 
 
-def _store_fixed(
-    node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]
-) -> None:
-    tracked = tuple(parent is not None for parent in parents)
-    in_rule = immediates and op.arity == 2
-    node._rule = rule_with(op, tracked, immediates) if in_rule else _methods.RULES[op.name, tracked]
-    real = [parent for parent in parents if parent is not None]
-    node._a, node._b = real[0], real[-1]
-    node._x = values[0]
-    if len(values) == 2:
-        node._y = values[1]
-    elif immediates:
-        node._y = immediates[0] if len(immediates) == 1 else immediates
-
-
-def annotate(node: Value) -> Value:
-    """Give a new node what the modes in force ask for: a scope, a source line, no parents, a check."""
-    mode = current_mode()
-    if mode.scope:
-        node._scope = mode.scope
-    if not mode.rare:
-        return node
-    if mode.source:
-        node._source = source_line()
-    if not mode.grad:
-        node._rule, node._a, node._b = node._rule if node._a is None else LEAF, None, None
-    elif mode.anomaly and node._a is not None and node._data - node._data != 0.0:
-        raise AnomalyError(
-            f"{operation(node)} gave {node._data}{place(node)}; its domain is {node._rule.op.domain}"
-        )
-    return node
-
-
 def topological_order(*roots: Value) -> list[Value]:
     """Every node the roots depend on, parents before children, the roots included; constants are left out.
 
@@ -347,6 +316,27 @@ def _linked(node: Value) -> tuple[Any, ...]:
     return node._a if node._b is MANY else (node._a, node._b)
 
 
+def apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
+    """The chain rule from the result back, with the rule for zero, hooks, and a check for anomalies."""
+    anomaly = current_mode().anomaly
+    for node in order:
+        node.grad = as_number(hooked(node, node.grad))
+        if node._handmade is not None:
+            node._handmade()
+            if anomaly:
+                for parent in node._a:
+                    check_finite(parent.grad, node, parent)
+            continue
+        for parent, local in zip(node._operands(), node.local_gradients(), strict=True):
+            if parent is not None:
+                parent.grad += chain(node.grad, local)
+                if anomaly:
+                    cause = f": adjoint {node.grad:.6g} times local {local:.6g}"
+                    check_finite(parent.grad, node, parent, cause)
+    for leaf in leaves:
+        leaf.grad = as_number(hooked(leaf, leaf.grad))
+
+
 def gradients(output: Value, inputs: Iterable[Value], *, create_graph: bool = False) -> tuple[Any, ...]:
     """The derivatives of `output` by each of `inputs`, without touching any `.grad`.
 
@@ -369,26 +359,39 @@ def gradients(output: Value, inputs: Iterable[Value], *, create_graph: bool = Fa
     return tuple(as_value(Value, gradient) for gradient in wanted) if create_graph else tuple(wanted)
 
 
-def _apply_chain_rule(order: Sequence[Value], leaves: Sequence[Value]) -> None:
-    """The chain rule from the result back, with the rule for zero, hooks, and a check for anomalies."""
-    anomaly = current_mode().anomaly
-    for node in order:
-        node.grad = as_number(hooked(node, node.grad))
-        if node._handmade is not None:
-            node._handmade()
-            if anomaly:
-                for parent in node._a:
-                    check_finite(parent.grad, node, parent)
-            continue
-        for parent, local in zip(node._operands(), node.local_gradients(), strict=True):
-            if parent is not None:
-                parent.grad += chain(node.grad, local)
-                if anomaly:
-                    cause = f": adjoint {node.grad:.6g} times local {local:.6g}"
-                    check_finite(parent.grad, node, parent, cause)
-    for leaf in leaves:
-        leaf.grad = as_number(hooked(leaf, leaf.grad))
+def annotate(node: Value) -> Value:
+    """Give a new node what the modes in force ask for: a scope, a source line, no parents, a check."""
+    mode = current_mode()
+    if mode.scope:
+        node._scope = mode.scope
+    if not mode.rare:
+        return node
+    if mode.source:
+        node._source = source_line()
+    if not mode.grad:
+        node._rule, node._a, node._b = node._rule if node._a is None else LEAF, None, None
+    elif mode.anomaly and node._a is not None and node._data - node._data != 0.0:
+        raise AnomalyError(
+            f"{operation(node)} gave {node._data}{place(node)}; its domain is {node._rule.op.domain}"
+        )
+    return node
 
 
+def _store_fixed(
+    node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]
+) -> None:
+    tracked = tuple(parent is not None for parent in parents)
+    in_rule = immediates and op.arity == 2
+    node._rule = rule_with(op, tracked, immediates) if in_rule else _methods.RULES[op.name, tracked]
+    real = [parent for parent in parents if parent is not None]
+    node._a, node._b = real[0], real[-1]
+    node._x = values[0]
+    if len(values) == 2:
+        node._y = values[1]
+    elif immediates:
+        node._y = immediates[0] if len(immediates) == 1 else immediates
+
+
+# what the operands of most operations are
 _ONLY_VALUES, _VALUES_AND_FLOATS = {Value}, {Value, float}
 _methods.bind(Value, record, annotate)

@@ -201,7 +201,7 @@ def swept_with_care(result: Value, leaves: Sequence[Value]) -> list[float]:
     reached: list[Value] = []
     order = sweeping.start_pass(result, reached, [])
     result.grad = 1.0
-    engine._apply_chain_rule(order, reached)
+    engine.apply_chain_rule(order, reached)
     return grads(leaves)
 
 
