@@ -6,7 +6,9 @@ NumPy name.
 
 from __future__ import annotations
 
+import math
 import operator
+from functools import partial
 from typing import Any
 
 from . import ops
@@ -19,6 +21,16 @@ _COMPARISONS = {
     "greater": operator.gt, "greater_equal": operator.ge, "less": operator.lt, "less_equal": operator.le,
     "equal": operator.eq, "not_equal": operator.ne,
 }  # fmt: skip
+
+
+_QUESTIONS = {
+    "isnan": math.isnan, "isinf": math.isinf, "isfinite": math.isfinite,
+    "signbit": lambda a: math.copysign(1.0, a) < 0.0,
+}  # fmt: skip
+
+
+def _asking(question: Any, element: Any) -> bool:
+    return bool(question(_number(element)))
 
 
 def _comparing(compare: Any) -> Any:
@@ -44,6 +56,7 @@ SUPPORTED: dict[str, Any] = {
 SUPPORTED |= {"fabs": ops.abs, "true_divide": ops.div, "remainder": ops.mod, "rint": ops.round}
 SUPPORTED |= {"power": ops.pow}  # whose name in the table stands for a plain exponent too
 SUPPORTED |= {name: _comparing(compare) for name, compare in _COMPARISONS.items()}
+SUPPORTED |= {name: partial(_asking, question) for name, question in _QUESTIONS.items()}
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict[str, Any]) -> Any:
@@ -58,7 +71,8 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], settings: dict
     if all(getattr(value, "ndim", 0) == 0 for value in inputs):
         return function(*(value[()] if hasattr(value, "dtype") else value for value in inputs))
     result = on_elements(function, inputs)
-    return result.astype(bool) if ufunc.__name__ in _COMPARISONS else result
+    gives_bools = ufunc.__name__ in _COMPARISONS or ufunc.__name__ in _QUESTIONS
+    return result.astype(bool) if gives_bools else result
 
 
 def on_elements(function: Any, operands: tuple[Any, ...]) -> Any:

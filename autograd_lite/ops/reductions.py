@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ValueTypeError
 from .elementary import detach, exp, maximum, minimum, where
-from .row import INF, NAN, Op
+from .row import INF, NAN, Op, as_number
 
 LISTS = ((1.5, -2.0, 0.5), (3.0,), (0.1, 0.2, 0.3, 0.4))
 LIST_EDGES = ((0.0, 0.0), (NAN, 1.0), (INF, 1.0), (1.0, 1.0, 1.0), (-INF, 2.0))
@@ -107,7 +107,7 @@ def dot(a: Iterable[Any], b: Iterable[Any]) -> Any:
     >>> dot([1.0, 2.0], [3.0, 4.0])
     11.0
     """
-    left, right = tuple(a), tuple(b)
+    left, right = _listed("dot", a), _listed("dot", b)
     if len(left) != len(right) or not left:
         raise ArgumentError(f"dot needs two sequences of the same length, got {len(left)} and {len(right)}")
     return dot_row(left + right)
@@ -119,7 +119,16 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
-    return list(_shares(tuple(values)))
+    logits = _listed("softmax", values)
+    if not logits:
+        raise ArgumentError("softmax needs at least one operand")
+    return list(_shares(logits))
+
+
+def _listed(name: str, values: Any) -> tuple[Any, ...]:
+    if hasattr(values.__class__, "_apply") or not hasattr(values, "__iter__"):
+        raise ValueTypeError(f"{name} takes lists of numbers or Values, got {values!r:.60}")
+    return tuple(values)
 
 
 def take(table: Sequence[Any], index: Any) -> Any:
@@ -145,7 +154,7 @@ def put(table: Sequence[Any], index: Any, value: Any) -> list[Any]:
 
 
 def _position(table: Sequence[Any], index: Any) -> int:
-    number = getattr(index, "data", index) if hasattr(index.__class__, "_apply") else index
+    number = as_number(getattr(index, "data", index) if hasattr(index.__class__, "_apply") else index)
     if number - number != 0.0 or number != int(number) or not -len(table) <= number < len(table):
         raise ArgumentError(f"index {number!r} is not a whole number within a table of {len(table)}")
     return int(number)

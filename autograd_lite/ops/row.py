@@ -84,7 +84,7 @@ class Op:
         self.edges = tuple(edges)
 
     def __repr__(self) -> str:
-        return f"<op {self.name}: {self.summary}>"
+        return f"<op {self.name}>"  # the summary may hold characters that a console cannot print
 
     def __call__(self, *operands: Any, **named: Any) -> Any:
         """Apply the row to numbers, arrays, Values or symbols, whichever the operands are."""
