@@ -81,3 +81,8 @@ def test_links_to_files_lead_somewhere(readme: str) -> None:
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", readme)
     links += re.findall(r'(?:src|srcset|href)="(?!https?:|#|mailto:)([^"#\s]+)"', readme)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_no_place_was_left_to_be_filled_in(readme: str) -> None:
+    texts = [readme, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))]
+    assert not [text for text in texts if re.search(r"@@|TODO|TBD", text)]
