@@ -149,7 +149,8 @@ class MLP(Module):
             Layer(fan_in, fan_out, init=init, seed=rng, **_ending(activation, output, index == last))
             for index, (fan_in, fan_out) in enumerate(pairwise(sizes))
         ]
-        self._place_all(self.scope_name)
+        self._place_all(self.scope_name, set())
+        self._placed = None  # at the first call again, for layers that were appended until then
 
     def forward(self, x: Any) -> Any:
         """The network's answer to one sample: a Value if the last layer has one neuron, else a list."""

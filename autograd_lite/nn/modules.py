@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, ValuesView
 from contextvars import ContextVar, copy_context
+from types import GeneratorType
 from typing import Any, Self, TypeVar
 
 from ..engine import Value, scope
 from ..errors import ArgumentError, AutogradError
 from ..modes import current_mode
 from ..rules import UNREACHED
+from .inputs import shown
 from .saving import read_parameters, write_parameters
 
 __all__ = ["Module", "without_scopes"]
@@ -56,34 +60,41 @@ class Module:
     scope_name: str = ""
     """The name of this module's box in a drawing; its container sets it ("layer 0"), and you may too."""
 
-    _placed: str | None = None
+    _placed: str | None = None  # the scope of its own parameters
+    _held_in: str = ""  # the scope of the module that holds it
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        """Run `forward` inside this module's scope."""
-        if not _scoped.get():
-            return self.forward(*inputs, **settings)
-        with scope(self.scope_name or type(self).__name__.lower()):
-            path = current_mode().scope
-            if path != self._placed:
-                self._place_parameters(path)
-            return self.forward(*inputs, **settings)
+        """Run `forward` inside this module's scope.
+
+        A module called by itself, `model.layers[0](x)`, still belongs where its container has it.
+        Raises `ArgumentError` for inputs that `forward` does not take.
+        """
+        try:
+            if not _scoped.get():
+                return self.forward(*inputs, **settings)
+            with scope(self._scope_within(current_mode().scope)):
+                path = current_mode().scope
+                if path != self._placed:
+                    self._place_all(path, set())
+                return self.forward(*inputs, **settings)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from within forward
+            raise ArgumentError(_wrong_call(self, inputs, settings)) from error
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the module computes; every module writes its own."""
         raise AutogradError(f"{type(self).__name__} has no forward(self, x): write one")
 
     def __setattr__(self, name: str, value: Any) -> None:
+        _refuse_hidden_parts(self, name, value)
         object.__setattr__(self, name, value)
-        if isinstance(value, Module):
-            value.scope_name = name
-        elif isinstance(value, (list, tuple)):
-            for index, part in enumerate(value):
-                if isinstance(part, Module):
-                    part.scope_name = f"{name.removesuffix('s')} {index}"
-        elif isinstance(value, dict):
-            for key, part in value.items():
-                if isinstance(part, Module):
-                    part.scope_name = f"{name.removesuffix('s')} {key}"
+        for title, part in _titled_modules(name, value):
+            part.scope_name = title
+
+    def __repr__(self) -> str:
+        count = len(self.parameters())
+        return f"{type(self).__name__}({count} parameter{'' if count == 1 else 's'})"
 
     # parameters and their names
 
@@ -154,6 +165,9 @@ class Module:
 
         Raises `ArgumentError` naming missing and unexpected parameters and what is not a number.
         """
+        if not isinstance(state, Mapping):
+            raise ArgumentError("load_state_dict takes a dict of names and numbers, as state_dict() gives, "
+                                f"got {shown(state)}. A file is read by load(path).")
         own = dict(self.named_parameters())
         _same_names(own, state, "the state")
         numbers = [_number(name, state[name]) for name in own]
@@ -196,7 +210,7 @@ class Module:
     @property
     def _title(self) -> str:
         """This module in an error message."""
-        return f"{type(self).__name__} \"{self._placed or self.scope_name}\""
+        return f"{type(self).__name__} \"{self._placed or self._scope_here()}\""
 
     def _kind(self) -> str:
         """What must agree, beside the names of the parameters, for saved numbers to mean the same."""
@@ -228,20 +242,39 @@ class Module:
                 elif part.is_leaf and not part.is_constant:
                     yield path, part
 
-    def _place_all(self, path: str) -> None:
-        """Place the parameters of this module and of the modules in it, before anything is called."""
-        self._place_parameters(path)
-        for name, attribute in vars(self).items():
-            for _, part in _parts(name, attribute):
-                if isinstance(part, Module):
-                    part._place_all(f"{path}/{part.scope_name}")
+    # scopes
 
-    def _place_parameters(self, path: str) -> None:
-        """Put this module's own parameters into its scope, and label those that have no label."""
+    def _scope_here(self) -> str:
+        return self.scope_name or type(self).__name__.lower()
+
+    def _scope_within(self, outer: str) -> str:
+        """The scope to open within the scope `outer`: the way from there to this module, if it is above."""
+        container = self._held_in
+        if container == outer:  # called by its container, as nearly always, or held by none
+            return self._scope_here()
+        if not outer:
+            return f"{container}/{self._scope_here()}"
+        if container.startswith(outer + "/"):
+            return f"{container[len(outer) + 1 :]}/{self._scope_here()}"
+        return self._scope_here()
+
+    def _place_all(self, path: str, seen: set[int]) -> None:
+        """Put the parameters of this module, and the modules in it with theirs, into the scope `path`.
+
+        Parameters without a label get one; modules that came into a list after it was assigned get a name.
+        """
+        seen.add(id(self))
         object.__setattr__(self, "_placed", path)
-        for name, attribute in vars(self).items():
+        for name, attribute in list(vars(self).items()):
+            for title, module in _titled_modules(name, attribute):
+                if "scope_name" not in vars(module):
+                    module.scope_name = title
             for label, part in _parts(name, attribute, joint=""):
-                if isinstance(part, Value) and part.is_leaf and not part.is_constant:
+                if isinstance(part, Module):
+                    if id(part) not in seen:
+                        object.__setattr__(part, "_held_in", path)
+                        part._place_all(f"{path}/{part._scope_here()}", seen)
+                elif part.is_leaf and not part.is_constant:
                     part._scope = path
                     part.label = part.label or label
 
@@ -258,6 +291,45 @@ def _parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, A
     elif isinstance(attribute, dict):
         for key, part in attribute.items():
             yield from _parts(f"{name}{joint}{key}", part, joint)
+
+
+def _titled_modules(name: str, attribute: Any) -> Iterator[tuple[str, Module]]:
+    """The modules in an attribute, each with the name of its scope: "encoder", "layer 0", "head left"."""
+    if isinstance(attribute, Module):
+        yield name, attribute
+    elif isinstance(attribute, (list, tuple, dict)):
+        pairs = attribute.items() if isinstance(attribute, dict) else enumerate(attribute)
+        for key, part in pairs:
+            if isinstance(part, Module):
+                yield f"{name.removesuffix('s')} {key}", part
+
+
+def _refuse_hidden_parts(owner: Module, name: str, value: Any) -> None:
+    """Parameters would be missed in these, or have an order that changes from run to run."""
+    if isinstance(value, (GeneratorType, map, filter)):
+        found = f"a {type(value).__name__}, which can be gone through only once"
+    elif isinstance(value, (set, frozenset, deque, ValuesView)) and any(
+        isinstance(part, (Value, Module)) for part in value
+    ):
+        found = f"a {type(value).__name__} of Values or modules"
+    else:
+        return
+    raise ArgumentError(f"{type(owner).__name__}.{name} is {found}: parameters are not looked for in it. "
+                        f"Assign a list: self.{name} = [...]")
+
+
+def _wrong_call(module: Module, inputs: tuple[Any, ...], settings: Mapping[str, Any]) -> str:
+    """What to say of a call whose arguments `forward` does not take."""
+    wanted = ", ".join(
+        str(parameter.replace(annotation=inspect.Parameter.empty))
+        for parameter in inspect.signature(module.forward).parameters.values()
+    )
+    given = ", ".join([*map(repr, inputs), *(f"{name}={value!r}" for name, value in settings.items())])
+    hint = ""
+    if len(inputs) > 1 and not any(isinstance(part, (list, tuple, dict)) for part in inputs):
+        hint = ". A sample is one list: model([...])"
+    return (f"{module._title} takes ({wanted}), got ({given if len(given) <= 60 else given[:57] + '...'})"
+            f"{hint}")
 
 
 def _distinct(named: Iterator[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:

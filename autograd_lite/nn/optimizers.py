@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ..engine import Value
 from ..errors import ArgumentError, nearest
 from ..rules import UNREACHED
-from .inputs import is_number
+from .inputs import is_number, is_whole, shown
 
 __all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "optimizer_named"]
 
@@ -37,7 +37,7 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Value], lr: float, **settings: float) -> None:
         self.parameters = _checked_parameters(parameters, type(self).__name__)
-        self.settings = settings
+        self.settings = self._checked(settings)
         self.lr = lr
         zeros = (0.0,) * len(self.state_names)
         self._memory: Memory = [(0, zeros)] * len(self.parameters)
@@ -84,24 +84,43 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave; `ArgumentError`, and nothing changed, if it does not fit."""
+        if not isinstance(state, Mapping):
+            raise ArgumentError(f"load_state_dict takes what state_dict() gave, got {shown(state)}")
         if state.get("rule") != type(self).__name__:
             raise ArgumentError(f"this is the state of {state.get('rule')!r}, not of {type(self).__name__}")
-        numbers = state.get("state", {})
-        columns = [state.get("steps", []), *(numbers.get(name, []) for name in self.state_names)]
+        settings = self._settings_from(_part(state, "settings", Mapping))
+        memory = self._memory_from(_part(state, "steps", list), _part(state, "state", Mapping))
+        self.lr = settings.pop("lr")  # everything is checked; from here on nothing can fail
+        self.settings, self._memory = settings, memory
+
+    def _settings_from(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        known = {"lr": self.lr, **self.settings}
+        if settings.keys() != known.keys():
+            raise ArgumentError(f"this state has the settings {sorted(settings)}, expected {sorted(known)}")
+        for name, setting in settings.items():
+            if is_number(known[name]) and not is_number(setting):
+                raise ArgumentError(f"this state has {name}={shown(setting)}, expected a number")
+        rest = {name: settings[name] for name in self.settings}
+        return {"lr": _at_least_zero("lr", settings["lr"]), **self._checked(rest)}
+
+    def _memory_from(self, steps: list[Any], state: Mapping[str, Any]) -> Memory:
+        columns = [steps, *(_part(state, name, list) for name in self.state_names)]
         if any(len(column) != len(self.parameters) for column in columns):
-            raise ArgumentError(f"this state is of {len(columns[0])} parameters, the optimizer has "
+            raise ArgumentError(f"this state is of {len(steps)} parameters, the optimizer has "
                                 f"{len(self.parameters)}: make it for the same model")
-        settings = dict(state.get("settings", {}))
-        if settings.keys() != {"lr", *self.settings}:
-            raise ArgumentError(f"this state has the settings {sorted(settings)}, expected "
-                                f"{sorted(['lr', *self.settings])}")
+        for count in steps:
+            if not is_whole(count) or count < 0:
+                raise ArgumentError(f"this state has {shown(count)} among its steps, expected whole numbers")
         try:
             rows = zip(*columns, strict=True)
-            memory = [(int(steps), tuple(map(float, numbers))) for steps, *numbers in rows]
+            return [(int(count), tuple(map(float, numbers))) for count, *numbers in rows]
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"this state holds something else than numbers: {error}") from error
-        self.lr = settings.pop("lr")
-        self.settings, self._memory = settings, memory
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings beside lr as the rule takes them; `ArgumentError` for one that it cannot take."""
+        return dict(settings)
 
     def __repr__(self) -> str:
         settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
@@ -153,15 +172,15 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
+        super().__init__(parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        momentum, nesterov = _at_least_zero("momentum", settings["momentum"]), bool(settings["nesterov"])
         if nesterov and momentum == 0:
             raise ArgumentError("nesterov=True needs a momentum above 0, such as 0.9")
-        super().__init__(
-            parameters,
-            lr,
-            momentum=_at_least_zero("momentum", momentum),
-            nesterov=bool(nesterov),
-            weight_decay=_at_least_zero("weight_decay", weight_decay),
-        )
+        decay = _at_least_zero("weight_decay", settings["weight_decay"])
+        return {"momentum": momentum, "nesterov": nesterov, "weight_decay": decay}
 
     @staticmethod
     def update(
@@ -197,20 +216,21 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2 or not all(
-            is_number(beta) and 0 <= beta < 1 for beta in betas
-        ):
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {betas!r}")
+        super().__init__(
+            parameters, lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay
+        )  # fmt: skip
+
+    @classmethod
+    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        betas, eps = (settings["beta1"], settings["beta2"]), settings["eps"]
+        if not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
             raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {betas!r}")
         if not is_number(eps) or not eps > 0:
             raise ArgumentError(f"eps must be above 0, got {eps!r}")
-        super().__init__(
-            parameters,
-            lr,
-            beta1=float(betas[0]),
-            beta2=float(betas[1]),
-            eps=float(eps),
-            weight_decay=_at_least_zero("weight_decay", weight_decay),
-        )
+        decay = _at_least_zero("weight_decay", settings["weight_decay"])
+        return {"beta1": float(betas[0]), "beta2": float(betas[1]), "eps": float(eps), "weight_decay": decay}
 
     @staticmethod
     def update(
@@ -239,13 +259,15 @@ def optimizer_named(name: str) -> type[SGD] | type[Adam]:
 
 def _checked_parameters(parameters: Any, rule: str) -> list[Value]:
     if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
-        raise ArgumentError(f"{rule} takes a list of parameters, got {parameters!r}: give model.parameters()")
+        raise ArgumentError(f"{rule} takes a list of parameters, got {shown(parameters)}: "
+                            "give model.parameters()")
     listed = list(parameters)
     strangers = [parameter for parameter in listed if not isinstance(parameter, Value)]
     if strangers:
         raise ArgumentError(f"{rule} takes Values, got {strangers[0]!r}: give model.parameters()")
     if not listed:
-        raise ArgumentError(f"{rule} got no parameters at all")
+        raise ArgumentError(f"{rule} got no parameters at all. A model has those Values and modules that are "
+                            "its attributes, by themselves or in lists and dicts.")
     if len({id(parameter) for parameter in listed}) < len(listed):
         raise ArgumentError(f"{rule} got the same parameter twice; give each once")
     frozen = [parameter for parameter in listed if parameter.is_frozen]
@@ -253,6 +275,15 @@ def _checked_parameters(parameters: Any, rule: str) -> list[Value]:
         raise ArgumentError(f"{rule} got {len(frozen)} frozen parameters, the first is {frozen[0]!r}. "
                             "Unfreeze, or give the rest: [p for p in model.parameters() if not p.is_frozen]")
     return listed
+
+
+def _part(state: Mapping[str, Any], name: str, kind: type) -> Any:
+    """One entry of a saved state, a missing one being empty."""
+    part = state.get(name, {} if kind is Mapping else [])
+    if not isinstance(part, (list, tuple) if kind is list else Mapping):
+        expected = "a list" if kind is list else "a dict"
+        raise ArgumentError(f"this state has {name}={shown(part)}, expected {expected}")
+    return part
 
 
 def _at_least_zero(name: str, number: Any) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import ArgumentError
 from ..files import FileError, atomic_write
 
 __all__ = ["FORMAT", "read_parameters", "write_parameters"]
@@ -19,6 +20,8 @@ def write_parameters(
     path: str | os.PathLike[str], state: Mapping[str, float], kinds: Mapping[str, str]
 ) -> None:
     """Write names and numbers, and the kinds of the modules; the bytes depend on nothing else."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"save takes the path of a file to write, got {path!r}")
     import numpy as np
 
     stream = io.BytesIO()
@@ -36,6 +39,8 @@ def write_parameters(
 
 def read_parameters(path: str | os.PathLike[str]) -> tuple[dict[str, float], dict[str, str]]:
     """What `write_parameters` wrote; `FileError` if the file is missing, damaged or something else."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"load takes the path of a file that save wrote, got {path!r}")
     try:
         content = Path(path).read_bytes()
     except OSError as error:

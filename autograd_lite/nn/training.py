@@ -37,7 +37,8 @@ class History:
     """What happened in each epoch, as plain lists, and why training ended.
 
     `loss` is the mean over the epoch's samples, each measured just before the step it belongs to;
-    `seconds` counts from the start of training.
+    `seconds` counts from the start of training. `stopped` says in words why training ended, `stopped_early`
+    whether a callback ended it.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -45,6 +46,7 @@ class History:
     lr: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stopped: str = ""
+    stopped_early: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """A copy as plain data, for JSON or a data frame."""
@@ -134,14 +136,16 @@ def fit(
         batch_size=_as_batch_size(batch_size, len(samples)),
         shuffle=random_source(seed).shuffle,
     )
-    listeners = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    listeners = _as_listeners(callbacks)
     with ProgressBar(epochs, progress) as bar:
-        stopped = _run(training, epochs, listeners, bar)
-    return replace(training.history, stopped=stopped)
+        stopped, early = _run(training, epochs, listeners, bar)
+    return replace(training.history, stopped=stopped, stopped_early=early)
 
 
-def _run(training: _Training, epochs: int, listeners: Sequence[Callback], bar: ProgressBar) -> str:
-    """Train epoch by epoch; returns why it ended."""
+def _run(
+    training: _Training, epochs: int, listeners: Sequence[Callback], bar: ProgressBar
+) -> tuple[str, bool]:
+    """Train epoch by epoch; returns why it ended, and whether a callback ended it."""
     start, history, epoch = time.perf_counter(), training.history, 0
     try:
         for epoch in range(1, epochs + 1):
@@ -152,11 +156,12 @@ def _run(training: _Training, epochs: int, listeners: Sequence[Callback], bar: P
             event = EpochEnd(epoch, epochs, loss, lr, training.model, training.optimizer, history)
             for listener in listeners:
                 if reason := listener(event):
-                    return reason if isinstance(reason, str) else f"a callback stopped it after epoch {epoch}"
+                    usual = f"a callback stopped it after epoch {epoch}"
+                    return reason if isinstance(reason, str) else usual, True
     except KeyboardInterrupt:
         history._drop_unfinished()
-        return f"interrupted by Ctrl-C in epoch {epoch}; the model is that of the last finished step"
-    return f"all {epochs} epochs done"
+        return f"interrupted by Ctrl-C in epoch {epoch}; the model is that of the last finished step", False
+    return f"all {epochs} epochs done", False
 
 
 @dataclass
@@ -262,10 +267,26 @@ def _as_optimizer(optimizer: str | Optimizer, lr: float | None, model: Any) -> O
         raise ArgumentError("optimizer is a name or an optimizer such as nn.Adam(model.parameters()), got "
                             f"{optimizer!r}")
     rule = optimizer_named(optimizer)
+    if not parameters:
+        raise ArgumentError(f"{shown(model)} has no parameters to train: assign its Values and modules to "
+                            "attributes (self.w = Value(0.5)), by themselves or in lists and dicts")
     free = [parameter for parameter in parameters if not parameter.is_frozen]
     if not free:
-        raise ArgumentError(f"{model!r:.80} has no parameter to train: all {len(parameters)} are frozen")
+        raise ArgumentError(f"{shown(model)} has no parameter to train: all {len(parameters)} are frozen")
     return rule(free) if lr is None else rule(free, lr)
+
+
+def _as_listeners(callbacks: Any) -> tuple[Callback, ...]:
+    if callable(callbacks):
+        return (callbacks,)
+    if isinstance(callbacks, (str, bytes)) or not isinstance(callbacks, Iterable):
+        raise ArgumentError(f"callbacks is a function of an EpochEnd, or a list of them, got {callbacks!r}")
+    listeners = tuple(callbacks)
+    for index, listener in enumerate(listeners):
+        if not callable(listener):
+            raise ArgumentError(f"callbacks[{index}] is {shown(listener)}; expected a function "
+                                "that takes an EpochEnd")
+    return listeners
 
 
 def _as_batch_size(batch_size: Any, count: int) -> int:
