@@ -5,6 +5,7 @@ Run `python -m autograd_lite._generate` after changing a rule; a test compares t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from . import ops
@@ -122,7 +123,7 @@ def _operands(row: Op) -> tuple[str, ...]:
     return ("a",) if row.arity == 1 else ("a", "b")
 
 
-def _caller(called: set[str]):  # type: ignore[no-untyped-def]
+def _caller(called: set[str]) -> Callable[[str], str]:
     def call(name: str) -> str:
         if name in ops.TABLE:
             called.add(name)
