@@ -6,12 +6,11 @@ import contextlib
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn import chain_of, expression, kinds_of, network, texts
+from drawn import chain_of, expression, kinds_of, network, tangle, texts
 
 from autograd_lite import Value, nn, ops, scope
 from autograd_lite.cli import main
@@ -349,34 +348,21 @@ def test_text_prints_on_a_console_without_unicode() -> None:
     assert b"x" in done.stdout
 
 
-# --- time -------------------------------------------------------------------------------------------------
+# --- large graphs (how long they take is measured in benchmarks/drawing.py) -------------------------------
 
 
-def _seconds(make: Any) -> float:
-    """The better of two runs: other work on the machine is not ours."""
-    times = []
-    for _ in range(2):
-        started = time.perf_counter()
-        make()
-        times.append(time.perf_counter() - started)
-    return min(times)
+def test_the_loss_of_a_2_16_16_1_network_draws_folded() -> None:
+    drawing = draw(network(samples=20, sizes=(16, 16, 1)))
+    assert len(drawing.picture.cards) < 60
+    assert len(texts(drawing.svg)) > 100
 
 
-def test_the_loss_of_a_2_16_16_1_network_draws_folded_in_under_two_seconds() -> None:
-    loss = network(samples=20, sizes=(16, 16, 1))
-    assert _seconds(lambda: draw(loss).svg) < 2.0
-
-
-def test_500_boxes_draw_in_full_in_under_two_seconds() -> None:
-    values = [Value(0.1 * k) for k in range(10)]
-    k = 0
-    while len(values) < 480:
-        k = (k * 1103515245 + 12345) % 2**31
-        one, other = values[-1 - k % 20 % len(values)], values[-1 - (k >> 8) % 20 % len(values)]
-        values.append(one * other if k & 64 else (one - other).tanh())
-    graph = Graph(values[-8:])
+def test_500_boxes_draw_in_full() -> None:
+    graph = tangle(480)
     assert len(graph) > 400
-    assert _seconds(lambda: draw(graph, fold=False).svg) < 2.0
+    drawing = draw(graph, fold=False)
+    assert len(drawing.picture.cards) == len(graph)
+    assert drawing.svg.count('class="node') == len(graph)
 
 
 @pytest.mark.parametrize("shape", ["all into one", "each into all later"])
@@ -386,19 +372,15 @@ def test_tangled_graphs_do_not_hang(shape: str) -> None:
         far = values[(7 * len(values)) % len(values) // 2]
         values.append(values[-1].tanh() if shape == "all into one" else far * values[-1])
     out = ops.sum(values) if shape == "all into one" else values[-1]
-    started = time.perf_counter()
-    assert draw(out).svg
-    assert time.perf_counter() - started < 15.0
+    assert draw(out).svg  # the renderer is stopped after 30 seconds, which is an error
 
 
 def test_a_chain_of_100_000_ops_is_drawn() -> None:
     value = chain_of(100_000)
-    started = time.perf_counter()
     drawing = draw(value)
     assert "more nodes" in drawing.text
     assert "more nodes" in drawing.mermaid
     assert "more nodes" in drawing.svg
-    assert time.perf_counter() - started < 60.0
 
 
 def test_pictures_of_nothing_but_a_leaf_work() -> None:

