@@ -361,7 +361,7 @@ def ops_document() -> str:
     ]
     for row in ops.TABLE.values():
         settings = "".join(f", {name}={value:g}" for name, value in row.immediates.items())
-        operands = ", ".join({1: "a", 2: "a, b", 3: "c, a, b"}.get(row.arity or 0, "a₁, a₂, …").split(", "))
+        operands = {1: "a", 2: "a, b", 3: "c, a, b"}.get(row.arity or 0, "a₁, a₂, …")
         cells = [
             f"`{row.name}({operands}{settings})`",
             _plain(row.summary) if not row.infix else f"`{formula(row)}`",

@@ -35,8 +35,7 @@ def adjoints(
     locals_of: Locals,
     arrived: Callable[[Value, Any], Any] | None = None,
 ) -> dict[Value, Any]:
-    """The derivative of the root by every node; `order` goes back from it, `arrived` may replace an adjoint.
-    """
+    """The derivative of the root by every node; `order` goes back from it, `arrived` may replace one."""
     anomaly = current_mode().anomaly
     with check_later() if anomaly else nullcontext():
         return _adjoints(order, {root: seed}, locals_of, arrived, anomaly)
@@ -80,16 +79,16 @@ def _tangents(
     for node in order:
         if node in seeds or not any(parent in tangent for parent in node._operands()):
             continue
-        total: Any = None
+        tangent_here: Any = None
         for parent, local in zip(node._operands(), locals_of(node), strict=True):
             incoming = None if parent is None else tangent.get(parent)
             term = None if incoming is None else _product(incoming, local)
             if term is not None:
-                total = term if total is None else total + term
-        if total is not None:
-            tangent[node] = total
+                tangent_here = term if tangent_here is None else tangent_here + term
+        if tangent_here is not None:
+            tangent[node] = tangent_here
             if anomaly:
-                check_finite(total, node)
+                check_finite(tangent_here, node)
     return tangent
 
 

@@ -21,7 +21,7 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-from autograd_lite import Value, nn, topological_order
+from autograd_lite import Value, nn, ops, topological_order
 
 NODES = 200_000
 CHAIN = 1_000_000
@@ -46,6 +46,11 @@ def bytes_per_node() -> dict[str, dict[str, float]]:
         "two parents, v * w": lambda v: v * other,
         "a number, v * 0.999": lambda v: v * 0.999,
         "same twice, v + v": lambda v: v + v,
+        "one parameter, v**2": lambda v: v**2,
+        "two parameters, clip": lambda v: v.clip(-2, 3),
+        "where on a bool": lambda v: ops.where(True, v, other),
+        "sum of two": lambda v: ops.sum(v, other),
+        "sum of four": lambda v: ops.sum(v, other, other, other),
     }
     report = {kind: _measure_nodes(lambda grow=grow: chain(NODES, grow)) for kind, grow in kinds.items()}
     return {**report, "a network, nn.MLP": _measure_nodes(_network_loss)}

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 
 from autograd_lite import Value, nn
 from autograd_lite.drawing import Drawing
-from autograd_lite.graph import Graph
 
 
 def expression() -> Value:
@@ -31,17 +30,6 @@ def chain_of(length: int) -> Value:
     for _ in range(length):
         value = value.tanh()
     return value
-
-
-def tangle(size: int) -> Graph:
-    """A graph of about `size` nodes in which every node uses two of the twenty before it."""
-    values = [Value(0.1 * k) for k in range(10)]
-    k = 0
-    while len(values) < size:
-        k = (k * 1103515245 + 12345) % 2**31
-        one, other = values[-1 - k % 20 % len(values)], values[-1 - (k >> 8) % 20 % len(values)]
-        values.append(one * other if k & 64 else (one - other).tanh())
-    return Graph(values[-8:])
 
 
 def texts(svg: str) -> list[str]:

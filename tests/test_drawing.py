@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn import chain_of, expression, kinds_of, network, tangle, texts
+from drawn import chain_of, expression, kinds_of, network, texts
 
 from autograd_lite import Value, nn, ops, scope
 from autograd_lite.cli import main
@@ -19,6 +19,7 @@ from autograd_lite.errors import ArgumentError, GraphError, ValueTypeError
 from autograd_lite.graph import Graph
 from autograd_lite.lettering import number
 from autograd_lite.picture import LIMIT, Picture
+from benchmarks.drawing import tangled
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -358,7 +359,7 @@ def test_the_loss_of_a_2_16_16_1_network_draws_folded() -> None:
 
 
 def test_500_boxes_draw_in_full() -> None:
-    graph = tangle(480)
+    graph = tangled(480)
     assert len(graph) > 400
     drawing = draw(graph, fold=False)
     assert len(drawing.picture.cards) == len(graph)
