@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .stepping import Backprop, Contribution, Step
 
 __all__ = [
-    "Span", "account_lines", "count_of", "fold_line", "json_text", "markdown_table", "signed", "spans_of",
-    "step_lines", "text_table", "waiting_words",
+    "Span", "account_lines", "count_of", "fold_line", "json_number", "json_text", "markdown_table",
+    "signed", "spans_of", "step_lines", "text_table", "waiting_words",
 ]  # fmt: skip
 
 Span = tuple[str, str]
@@ -307,8 +307,8 @@ def json_text(steps: Backprop) -> str:
         "root": steps.root.index,
         "forward_steps": steps.forward_count,
         "nodes": [_plain(node) for node in steps.nodes],
-        "values": _plain(tuple(steps.values.values())),
-        "gradients": _plain(tuple(map(steps.gradients.get, steps.values))),
+        "values": list(map(json_number, steps.passes.values)),
+        "gradients": list(map(json_number, steps.passes.gradients)),
         "steps": [_plain(one) for one in steps],
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
@@ -317,7 +317,7 @@ def json_text(steps: Backprop) -> str:
 def _plain(item: Any) -> Any:
     """A frozen record as a dictionary; nodes inside others become their index, special numbers strings."""
     if isinstance(item, float):
-        return _json_number(item)
+        return json_number(item)
     if isinstance(item, tuple):
         return [part.index if hasattr(part, "constant") else _plain(part) for part in item]
     names = _field_names(item.__class__)
@@ -334,7 +334,10 @@ def _field_names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
-def _json_number(value: float) -> float | str:
+def json_number(value: float | None) -> float | str | None:
+    """A number as JSON has it: the special ones as the strings "NaN", "Infinity", "-Infinity", "-0"."""
+    if value is None:
+        return None
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

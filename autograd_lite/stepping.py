@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from .errors import ArgumentError, ValueTypeError
 from .files import atomic_write
 from .naming import names_by_identity
 from .passes import Passes, Push
+from .player import FULL, notebook_html, page_html
 from .wording import initials, number, partial_words, short_name, value_words
 
 __all__ = ["Backprop", "Contribution", "State", "Step", "StepNode", "step"]
@@ -131,8 +132,9 @@ class Backprop(Sequence[Step]):
     """
 
     def __init__(self, root: Value, names: Mapping[str, Any] | None = None) -> None:
-        self._passes = Passes(root)
-        self._texts, self._labels = _texts_and_labels(self._passes, names or {})
+        self.value = root
+        self.passes = Passes(root)
+        self._texts, self._labels = _texts_and_labels(self.passes, names or {})
         self._position = 0
 
     @cached_property
@@ -143,7 +145,7 @@ class Backprop(Sequence[Step]):
     @property
     def root(self) -> StepNode:
         """The node that is differentiated."""
-        return self._node(self._passes.root)
+        return self._node(self.passes.root)
 
     @property
     def position(self) -> int:
@@ -153,7 +155,7 @@ class Backprop(Sequence[Step]):
     @property
     def forward_count(self) -> int:
         """How many steps the forward pass has; the seed of the backward pass has this index."""
-        return len(self._passes.inner)
+        return len(self.passes.inner)
 
     def __len__(self) -> int:
         return 2 * self.forward_count + 1
@@ -206,7 +208,7 @@ class Backprop(Sequence[Step]):
     @property
     def state(self) -> State:
         """What is known at the cursor; read off the steps, so that undo is exact."""
-        values, gradients, pending = self._passes.state(self._position)
+        values, gradients, pending = self.passes.state(self._position)
         phase: Literal["forward", "backward"] = (
             "forward" if self._position <= self.forward_count else "backward"
         )
@@ -215,18 +217,18 @@ class Backprop(Sequence[Step]):
     @property
     def gradients(self) -> dict[str, float]:
         """The finished gradient of every node that one reaches, by the node's `text`."""
-        found = zip(self._texts, self._passes.gradients, strict=True)
+        found = zip(self._texts, self.passes.gradients, strict=True)
         return {text: gradient for text, gradient in found if gradient is not None}
 
     @property
     def values(self) -> dict[str, float]:
         """The value of every node, by the node's `text`."""
-        return dict(zip(self._texts, self._passes.values, strict=True))
+        return dict(zip(self._texts, self.passes.values, strict=True))
 
     def formula(self, node: StepNode) -> str:
         """How `node` was computed, with the names of its operands; empty for a leaf."""
-        operands = self._passes.parents.get(node.index, ())
-        return value_words(self._passes.nodes[node.index], [self._texts[i] for i in operands])[0]
+        operands = self.passes.parents.get(node.index, ())
+        return value_words(self.passes.nodes[node.index], [self._texts[i] for i in operands])[0]
 
     def text(self, limit: int | None = 200) -> str:
         """The steps as a table in plain text; beyond `limit` steps the middle is left out and counted."""
@@ -241,15 +243,17 @@ class Backprop(Sequence[Step]):
         return account.json_text(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all the steps to `path`: an account to read (.txt), tables (.md) or data (.json).
+        """Write all the steps to `path`: an account to read (.txt), tables (.md), data (.json), or the player
+        as a page (.html).
 
         The file appears whole or not at all. Raises `ArgumentError` for another ending, `FileError` where
         the folder cannot be written to.
         """
-        writers = {
+        writers: dict[str, Callable[[], str]] = {
             ".txt": lambda: "\n".join(account.account_lines(self)) + "\n",
             ".md": lambda: self.markdown(limit=None) + "\n",
             ".json": self.to_json,
+            ".html": lambda: self.html,
         }
         suffix = Path(path).suffix.lower()
         if suffix not in writers:
@@ -265,11 +269,19 @@ class Backprop(Sequence[Step]):
     def __repr__(self) -> str:
         return f"<Backprop of {self.root.text!r}: {len(self)} steps, {self._position} done>"
 
+    @cached_property
+    def html(self) -> str:
+        """The player as one HTML page that works offline. Raises `ArgumentError` for too large a graph."""
+        return page_html(self)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": self.text(), "text/markdown": self.markdown()}
+        """For notebooks: the player; of a graph that is too large for it, the tables."""
+        if len(self.nodes) > FULL:
+            return {"text/plain": self.text(), "text/markdown": self.markdown()}
+        return {"text/html": notebook_html(self), "text/plain": self.text()}
 
     def _node(self, index: int) -> StepNode:
-        value = self._passes.nodes[index]
+        value = self.passes.nodes[index]
         op = "" if value.is_leaf or value.op is None else value.op.name
         return StepNode(
             index,
@@ -283,7 +295,7 @@ class Backprop(Sequence[Step]):
         )
 
     def _build(self, place: int) -> Step:
-        passes, forward = self._passes, self.forward_count
+        passes, forward = self.passes, self.forward_count
         if place == forward:
             return Step(
                 place,
@@ -334,12 +346,12 @@ class Backprop(Sequence[Step]):
         )
 
     def _contribution(self, push: Push, sender: int, words: tuple[str, str]) -> Contribution:
-        waiting, waiting_for = self._passes.waiting(push, SHOWN_WAITING)
+        waiting, waiting_for = self.passes.waiting(push, SHOWN_WAITING)
         formula, substituted = words if push.local is not None else ("", "")
         return Contribution(
             self._node(push.parent),
             push.position,
-            self._passes.operand_values(sender)[push.position],
+            self.passes.operand_values(sender)[push.position],
             push.amount is not None,
             formula,
             substituted,

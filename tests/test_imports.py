@@ -21,7 +21,7 @@ PACKAGE = Path(autograd_lite.__file__).parent
 LAYERS: list[list[set[str]]] = [
     [{"errors", "files"}, {"console"}, {"differences"}, {"lettering"}, {"naming"}],
     [{"ops"}],
-    [{"symbolic", "symbols", "printing"}],
+    [{"symbolic", "symbols", "printing", "javascript", "mathml"}],
     [
         {"engine", "_methods", "_generate", "rules", "sweeping", "adjoints", "modes"}
         | {"handmade", "inspection", "protocols", "arrays"}
@@ -29,10 +29,10 @@ LAYERS: list[list[set[str]]] = [
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
-        {"stepping", "passes", "account", "terminal", "keyboard"},
         {"nn"},
         {"expressions", "vocabulary", "pointing"},
     ],
+    [{"stepping", "passes", "account", "terminal", "keyboard", "player"}],
     [{""}],
     [{"cli", "demo", "checking", "reference"}],
     [{"__main__"}],

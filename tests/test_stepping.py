@@ -89,8 +89,8 @@ def test_contributions_give_what_backward_gives_to_the_bit(seed: int) -> None:
     for _ in range(40):
         root = random_graph(rng, rng.randint(1, 30))
         steps = step(root, names={})
-        ours = dict(zip((node.text for node in steps.nodes), steps._passes.gradients, strict=True))
-        texts = {id(value): node.text for value, node in zip(steps._passes.nodes, steps.nodes, strict=True)}
+        ours = dict(zip((node.text for node in steps.nodes), steps.passes.gradients, strict=True))
+        texts = {id(value): node.text for value, node in zip(steps.passes.nodes, steps.nodes, strict=True)}
         root.backward()
         for value in topological_order(root):
             assert bits(value.grad) == bits(ours[texts[id(value)]] or 0.0)
@@ -371,9 +371,11 @@ def test_save_refuses_other_endings_and_bad_folders(tmp_path: Path) -> None:
         steps.save(tmp_path / "missing" / "steps.txt")
 
 
-def test_notebook_shows_a_table() -> None:
-    bundle = step(small()[-1])._repr_mimebundle_()
-    assert bundle["text/markdown"].count("\n| --- |") == 2
+def test_notebook_shows_the_player_and_text() -> None:
+    steps = step(small()[-1])
+    bundle = steps._repr_mimebundle_()
+    assert 'sandbox="allow-scripts allow-downloads"' in bundle["text/html"]
+    assert steps.markdown().count("\n| --- |") == 2
     assert "Backward" in bundle["text/plain"]
 
 

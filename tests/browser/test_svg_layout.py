@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import random
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from autograd_lite import Value, nn, ops, scope
 from autograd_lite.drawing import Drawing, draw
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `browser`)")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH"),
-]
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 
 HOSTILE = [
     'say "hi"', "it's", "<script>alert(1)</script>", "<b>&amp;</b>", r"back\slash \N \G \n \l", "two\nlines",
@@ -58,14 +47,6 @@ INSPECT = """() => {
   return {texts, boxes, frames, scripts: document.querySelectorAll('script, foreignObject, image').length,
           links: document.querySelectorAll('[href], [onload]').length};
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield opened
-        opened.close()
 
 
 def _expression() -> Drawing:
