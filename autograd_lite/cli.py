@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import __version__
@@ -30,6 +31,7 @@ _EXAMPLES = """examples:
   autograd-lite demo
   autograd-lite draw "tanh(a*b + c)" a=2 b=-3 c=10 -o graph.svg
   autograd-lite step "tanh(a*b + c)" a=2 b=-3 c=10
+  autograd-lite step "tanh(a*b + c)" a=2 b=-3 c=10 --html steps.html
   autograd-lite check "exp(x) / (1 + exp(x))" x=0.5
   autograd-lite ops"""
 
@@ -125,7 +127,10 @@ def _parser() -> argparse.ArgumentParser:
         choices=("local", "contribution"),
         help="write on each arrow the local derivative, or what flows back through it",
     )
-    _expression_command(commands, "step", "step through the backpropagation of an expression")
+    steps = _expression_command(commands, "step", "step through the backpropagation of an expression")
+    steps.add_argument(
+        "--html", metavar="FILE", help="write the player, one page to open in a browser, instead of printing"
+    )
     _expression_command(commands, "check", "compare the gradients with finite differences")
     commands.add_parser("ops", help="list the ops: formula, derivative, domain, kink", allow_abbrev=False)
     return parser
@@ -226,7 +231,13 @@ def _step(options: argparse.Namespace, value: Value) -> int:
     from .stepping import step
     from .terminal import show
 
-    show(step(value))
+    steps = step(value)
+    if options.html is None:
+        show(steps)
+        return 0
+    if Path(options.html).suffix.lower() != ".html":
+        raise ArgumentError(f"--html writes a page, and {options.html!r} does not end in .html")
+    emit(f"wrote {steps.save(options.html)}")
     return 0
 
 

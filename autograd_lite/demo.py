@@ -129,6 +129,7 @@ def _products(
         "loss.svg": lambda path: atomic_write(path, loss_svg),
         "boundary.svg": lambda path: atomic_write(path, boundary_svg()),
         "steps.txt": step(loss).save,
+        "steps.html": step(loss).save,
     }
 
 
@@ -148,6 +149,7 @@ _MEANING = {
     "loss.svg": "the loss while training",
     "boundary.svg": "what the network answers over the square",
     "steps.txt": "every step of one backpropagation, to read",
+    "steps.html": "the same to step through: open it in a browser",
 }
 
 

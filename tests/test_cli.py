@@ -103,6 +103,16 @@ def test_step_prints_the_whole_account(capsys: pytest.CaptureFixture[str]) -> No
     assert "∂y/∂a = -0.00402285" in out
 
 
+def test_step_writes_the_player(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "steps.html"
+    assert main(["step", *FORMULA, "--html", str(page)]) == 0
+    assert capsys.readouterr().out == f"wrote {page}\n"
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert main(["step", *FORMULA, "--html", str(tmp_path / "steps.svg")]) == 2
+    assert "does not end in .html" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.html"]
+
+
 def test_the_result_gets_a_name_that_is_free(capsys: pytest.CaptureFixture[str]) -> None:
     main(["step", "y*2", "y=3"])
     assert "out = y * 2 = 3 * 2 = 6" in capsys.readouterr().out
@@ -230,7 +240,7 @@ def test_demo_trains_and_tells(demo: tuple[str, Path]) -> None:
 def test_demo_writes_what_it_says(demo: tuple[str, Path]) -> None:
     _, folder = demo
     assert {path.name for path in folder.iterdir()} == {
-        "network.svg", "neuron.svg", "loss.svg", "boundary.svg", "steps.txt",
+        "network.svg", "neuron.svg", "loss.svg", "boundary.svg", "steps.txt", "steps.html",
     }  # fmt: skip
     for path in folder.glob("*.svg"):
         root = ElementTree.parse(path).getroot()
@@ -308,7 +318,7 @@ def test_a_picture_that_cannot_be_rendered_here_does_not_stop_the_others(
     monkeypatch.setattr("autograd_lite.rendering.render", nothing_renders)
     main(["demo", "--epochs", "2", "--out", str(tmp_path)])
     assert "not written: network.svg (no renderer is installed)" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"loss.svg", "boundary.svg", "steps.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"loss.svg", "boundary.svg", "steps.txt", "steps.html"}
 
 
 def test_draw_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,6 +121,8 @@ def _liveness(steps: Backprop) -> bool | str:
             return f"{text} is made by {value.op.name}, which is not in the op table"
         if passes.note(index):
             return f"the gradient of {text} was replaced: {passes.note(index)}"
+        if value._pinned is not None:
+            return f"the number of {text} was changed by hand after it was computed"
         seen = zip(passes.parents[index], passes.operand_values(index), strict=True)
         if any(passes.values[parent] != number == number for parent, number in seen):
             return f"a number that {text} was computed from was changed by hand afterwards"
