@@ -1,5 +1,6 @@
 // The page: its parts in their places, each told what changes.
 
+import { mountAddress } from "./address.js";
 import { element } from "./dom.js";
 import { mountExport } from "./export.js";
 import { mountGraph } from "./graph_view.js";
@@ -25,7 +26,7 @@ function start() {
   const step = place("section", "step", { "aria-label": "This step" });
   const tabs = place("div", "tabs");
   side.append(step, tabs);
-  document.getElementById("player").replaceChildren(tools, stage, side, transport);
+  document.getElementById("player").replaceChildren(tools, stage, transport, side);
   document.getElementById("player").className = "player";
 
   tools.append(element("h1", { class: "title" }, document.title));
@@ -42,6 +43,7 @@ function start() {
   const time = mountTransport(transport, player, view);
   mountExport(tools, player, view);
   mountHelp(tools, player, { view, time, panels });
+  mountAddress(player, panels);
 
   // for programs that embed the page, and for its tests: see docs/player.md
   globalThis.player = player;
