@@ -20,6 +20,7 @@ export class Player {
     this.diverged = null; // the guard that would go another way on these numbers
     this.naive = false; // whether the backward pass goes in the naive order
     this.quiz = false; // whether the learner is asked to predict each gradient
+    this.quizHidden = false; // whether a question is open, whose answer no panel may give away
     this.position = 0;
     this.selected = null; // the node the reader picked; null follows the steps
     this.open = new Set(this.data.open); // the paths of the groups that are open
@@ -140,9 +141,16 @@ export class Player {
   }
 
   setLeaf(index, number) {
-    this.given[index] = number;
-    if (Object.is(number, this.nodes[index].value)) this.changed.delete(index);
-    else this.changed.add(index);
+    this.setLeaves([[index, number]]);
+  }
+
+  // Several at once, as [index, number] pairs: one pass over the graph for all of them.
+  setLeaves(pairs) {
+    for (const [index, number] of pairs) {
+      this.given[index] = number;
+      if (Object.is(number, this.nodes[index].value)) this.changed.delete(index);
+      else this.changed.add(index);
+    }
     this.compute();
   }
 
@@ -160,6 +168,12 @@ export class Player {
 
   setQuiz(on) {
     this.quiz = on;
+    this.tell("mode");
+  }
+
+  hideAnswers(on) {
+    if (on === this.quizHidden) return;
+    this.quizHidden = on;
     this.tell("mode");
   }
 
