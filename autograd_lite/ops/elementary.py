@@ -73,7 +73,7 @@ neg: Op = Op("neg", "-a", native=lambda a: -a, symbol="−", infix="-", natives=
          partials=lambda a, y: (-1.0,), points=((2.0,), (-0.5,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
 pow: Op = Op(
     "pow", "a ** b, both differentiated", native=math.pow, ieee=_pow_edge, arity=2, infix="**",
-    natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "c": "pow"},
+    natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
     domain="a > 0, or a < 0 with a whole b; NaN otherwise, never complex",
     kink="a**0 has slope 0; 0**0 slopes 0 and 0; slope NaN in b for a < 0",
     partials=lambda a, b, y: (
@@ -86,7 +86,7 @@ pow: Op = Op(
 )  # fmt: skip
 power: Op = Op(
     "power", "a ** p for a plain number p", native=math.pow, ieee=_pow_edge, infix="**", symbol="**",
-    immediates={"p": 2.0}, natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "c": "pow"},
+    immediates={"p": 2.0}, natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
     domain="a > 0, or a < 0 with a whole p; NaN otherwise, never complex", kink="a**0 has slope 0 everywhere",
     partials=lambda a, p, y: (where(p == 0.0, 0.0, p * pow(a, p - 1.0)),),
     display=lambda a, p, y: (p * pow(a, p - 1.0),),
@@ -229,7 +229,7 @@ ceil = Op("ceil", "the whole number at or above a", forward=lambda a: -floor(-a)
           natives={"numpy": "ceil", "js": "Math.ceil", "c": "ceil"}, kink="slope 0 everywhere",
           partials=lambda a, y: (0.0,), points=((2.5,), (-0.5,)), edges=((3.0,), (-0.0,), (INF,), (NAN,)))  # fmt: skip
 mod = Op("mod", "remainder of a / b with the sign of b", native=float_mod, ieee=lambda a, b: NAN, arity=2, infix="%",
-         natives={"numpy": "mod"}, domain="b ≠ 0; NaN at 0", kink="slope 1 in a at the jumps",
+         natives={"numpy": "mod", "js": "mod"}, domain="b ≠ 0; NaN at 0", kink="slope 1 in a at the jumps",
          partials=lambda a, b, y: (1.0, -rounded((a - y) / b)), display=lambda a, b, y: (1.0, -floor(a / b)),
          points=((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0)), edges=((1.0, 0.0), (INF, 1.0), (6.0, 2.0), (NAN, 1.0)))  # fmt: skip
 maximum: Op = Op("maximum", "the larger of a and b", arity=2, symbol="max", natives={"numpy": "maximum"},

@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from ..errors import ArgumentError, ValueTypeError
-from .elementary import detach, exp, maximum, minimum, where
+from .elementary import detach, exp, log, maximum, minimum, where
 from .row import INF, NAN, Op, as_number
 
 LISTS = ((1.5, -2.0, 0.5), (3.0,), (0.1, 0.2, 0.3, 0.4))
@@ -44,6 +44,12 @@ def _log_sum_exp(a: Sequence[float]) -> float:
     if top - top != 0.0:  # infinite or NaN: the shift below would make inf - inf
         return top
     return top + math.log(math.fsum(math.exp(value - top) for value in a))
+
+
+def _log_sum_exp_generic(a: Sequence[Any]) -> Any:
+    """The same for backends without an exact sum: the sum of n powers may be off by n/2 ulp."""
+    top = largest(a)
+    return where(top - top != 0.0, top, top + log(_left_fold([exp(value - top) for value in a])))
 
 
 def _shares(a: Sequence[Any]) -> tuple[Any, ...]:
@@ -84,16 +90,16 @@ dot_row = Op("dot", "a₁b₁ + … + aₙbₙ", arity=None, symbol="·", latex=
              native=lambda a: _left_fold([left * right for left, right in zip(*_halves(a), strict=True)]),
              partials=lambda a, y: (*_halves(a)[1], *_halves(a)[0]),
              points=((1.5, -2.0), (1.0, 2.0, 3.0, 4.0)), edges=((0.0, INF), (NAN, 1.0)))  # fmt: skip
-logsumexp = Op("logsumexp", "log(exp(a₁) + … + exp(aₙ)) without overflow", native=_log_sum_exp, arity=None,
-               latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: _shares(a),
+logsumexp = Op("logsumexp", "log(exp(a₁) + … + exp(aₙ)) without overflow", native=_log_sum_exp,
+               forward=_log_sum_exp_generic, arity=None, latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: _shares(a),
                display=lambda a, y: tuple(exp(value - y) for value in a),
                points=(*LISTS, (1000.0, 999.0, -1000.0)), edges=((NAN, 1.0), (-INF, 2.0), (1.0, 1.0)))  # fmt: skip
-largest = Op("max", "the largest of a₁ … aₙ", native=_largest, arity=None, kink="all ties share evenly",
-             latex=r"\max_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
-smallest = Op("min", "the smallest of a₁ … aₙ", native=_smallest, arity=None, kink="all ties share evenly",
-              latex=r"\min_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
+largest = Op("max", "the largest of a₁ … aₙ", native=_largest, forward=lambda a: reduce(maximum, a), arity=None,
+             kink="all ties share evenly", latex=r"\max_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
+smallest = Op("min", "the smallest of a₁ … aₙ", native=_smallest, forward=lambda a: reduce(minimum, a), arity=None,
+              kink="all ties share evenly", latex=r"\min_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
 norm = Op("norm", "sqrt(a₁² + … + aₙ²) without overflow", native=lambda a: math.hypot(*a), arity=None, symbol="‖·‖",
-          latex=r"\sqrt{\sum_i a_i^2}", kink="slopes 0 at the origin",
+          natives={"js": "Math.hypot"}, latex=r"\sqrt{\sum_i a_i^2}", kink="slopes 0 at the origin",
           partials=lambda a, y: tuple(value / where(y == 0.0, 1.0, y) for value in a),
           display=lambda a, y: tuple(value / y for value in a),
           points=LISTS, edges=LIST_EDGES)  # fmt: skip

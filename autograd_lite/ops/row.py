@@ -163,7 +163,7 @@ class Op:
         with numpy.errstate(all="ignore"):
             name = self.natives.get("numpy", "")
             of_values = any(getattr(getattr(operand, "dtype", None), "kind", "") == "O" for operand in operands)
-            if of_values or (self.intrinsic and not name):
+            if of_values or ((self.intrinsic or self.arity is None) and not name):
                 # NumPy would compare Values in its own way, or knows no such function: element by element
                 each = numpy.frompyfunc(lambda *cells: self(*cells, *immediates), len(operands), 1)
                 return each(*operands) if of_values else each(*operands).astype(float)
