@@ -12,7 +12,7 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 export function replaceChildren(parent, ...children) {
-  parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  parent.replaceChildren(...wanted(children));
 }
 
 function filled(made, attributes, children) {
@@ -21,6 +21,11 @@ function filled(made, attributes, children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...wanted(children));
   return made;
+}
+
+// Children may be nested in lists; what a condition left out (null, undefined, false) is left out.
+function wanted(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
