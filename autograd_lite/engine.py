@@ -34,7 +34,6 @@ from .modes import (
     detect_anomaly,
     no_grad,
     scope,
-    source_line,
     switches,
     trace_source,
 )
@@ -42,6 +41,7 @@ from .ops import Op
 from .ops.row import as_number
 from .protocols import Protocols, asked_instead
 from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned, rule_with
+from .sources import source_place
 from .sweeping import start_pass, swept_quickly
 
 __all__ = [
@@ -367,7 +367,9 @@ def annotate(node: Value) -> Value:
     if not mode.rare:
         return node
     if mode.source:
-        node._source = source_line()
+        node._source = source_place() or ""
+        if mode.guards is not None:
+            node._guards = mode.guards.head
     if not mode.grad:
         node._rule, node._a, node._b = node._rule if node._a is None else LEAF, None, None
     elif mode.anomaly and node._a is not None and node._data - node._data != 0.0:

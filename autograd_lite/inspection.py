@@ -13,6 +13,7 @@ from .errors import AnomalyError, GraphError
 from .handmade import HandmadeOp
 from .ops import Op
 from .rules import CONSTANT, FROZEN, MANY, UNREACHED, Rule
+from .sources import Place
 
 if TYPE_CHECKING:
     from .engine import Value
@@ -32,7 +33,8 @@ class Inspection:
     _hooks: Any = ()
     _leaf_op: str = ""  # the name a leaf was given in the place of an op
     _pinned: tuple[float, ...] | None = None  # the slopes, if the number was replaced since
-    _source: str = ""
+    _guards: Any = None  # the newest guard when this node was made, () if none; None: nobody looked
+    _source: Place | str = ""  # a node that was read from a file has the words alone
 
     if TYPE_CHECKING:
         _a: Any
@@ -151,7 +153,8 @@ class Inspection:
     @property
     def source(self) -> str:
         """`file.py:12`, where this node was made, if it was made within `trace_source()`; else ""."""
-        return self._source
+        source = self._source
+        return source if source.__class__ is str else source.name  # type: ignore[union-attr]
 
     @property
     def is_leaf(self) -> bool:
@@ -271,7 +274,7 @@ def copied(node: Any, memo: dict[int, Any]) -> Any:
     # asking for __dict__ would make one for every node; counting what the node refers to does not
     if len(gc.get_referents(node)) != referents:
         for name, value in vars(node).items():
-            if name not in ("_constants", "_hooks"):
+            if name not in ("_constants", "_guards", "_hooks"):
                 setattr(copy, name, deepcopy(value, memo))
     return copy
 

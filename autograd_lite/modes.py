@@ -7,38 +7,44 @@ all of them.
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from contextvars import ContextVar
-from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
+from .guards import GuardLog
+
 __all__ = [
-    "Hooks", "check_later", "current_mode", "detect_anomaly", "no_grad", "scope", "source_line",
-    "switches", "trace_source",
+    "Hooks", "check_later", "current_mode", "detect_anomaly", "no_grad", "scope", "switches",
+    "trace_source",
 ]  # fmt: skip
 
 
 class Mode:
     """The modes in force at one place of a program. It never changes; a switch puts another in its place."""
 
-    __slots__ = ("anomaly", "grad", "outer", "rare", "scope", "source")
+    __slots__ = ("anomaly", "grad", "guards", "outer", "rare", "scope", "source")
 
     def __init__(
-        self, grad: bool = True, scope: str = "", source: bool = False, anomaly: bool = False
+        self,
+        grad: bool = True,
+        scope: str = "",
+        source: bool = False,
+        anomaly: bool = False,
+        guards: GuardLog | None = None,
     ) -> None:
         self.grad = grad
         self.scope = scope
         self.source = source
         self.anomaly = anomaly
+        self.guards = guards  # where comparisons are written down; None where they are not
         self.outer = self  # what is in force again when the switch that made this mode is left
         self.rare = not grad or source or anomaly  # anything beside a scope, which every network opens
 
     def but(self, **changes: Any) -> Mode:
         """This mode with some of it changed."""
-        kept = {"grad": self.grad, "scope": self.scope, "source": self.source, "anomaly": self.anomaly}
+        kept: dict[str, Any] = {"grad": self.grad, "scope": self.scope, "source": self.source}
+        kept |= {"anomaly": self.anomaly, "guards": self.guards}
         return Mode(**{**kept, **changes})
 
 
@@ -119,11 +125,17 @@ class scope(_Switch):  # noqa: N801 - used like a function
 
     def change(self, mode: Mode) -> Mode:
         path = f"{mode.scope}/{self.name}" if mode.scope else self.name
-        return Mode(mode.grad, path, mode.source, mode.anomaly)
+        return Mode(mode.grad, path, mode.source, mode.anomaly, mode.guards)
 
 
 class trace_source(_Switch):  # noqa: N801 - used like a function
-    """Within it, every node remembers the file and line that made it.
+    """Within it, every node remembers the file and line that made it, and which way the program branched.
+
+    A comparison of a Value (`x > 0`, also in `max`, `min` and `sorted`), its truth (`if x:`) and a number
+    taken out of it by `float()`, `int()`, `round()`, `math.floor()` or `math.ceil()` are written down, so
+    that `step()` can tell on which other numbers the program would compute something else. What goes by
+    `.data` or `.item()` is not seen. The block keeps what was compared until it ends, and nodes made in it
+    keep what was compared before them. A block within a block goes on with the same list.
 
     >>> from autograd_lite import Value, trace_source
     >>> with trace_source():
@@ -135,7 +147,7 @@ class trace_source(_Switch):  # noqa: N801 - used like a function
     __slots__ = ()
 
     def change(self, mode: Mode) -> Mode:
-        return mode.but(source=True)
+        return mode.but(source=True, guards=GuardLog() if mode.guards is None else mode.guards)
 
 
 class detect_anomaly(_Switch):  # noqa: N801 - torch's name
@@ -187,26 +199,3 @@ class Hooks(list[Any]):
     def _count(self, change: int) -> None:
         with _lock:
             switches.hooks += change
-
-
-_PACKAGE = str(Path(__file__).parent) + os.sep
-
-
-def source_line() -> str:
-    """`file.py:12` (`In[3]:12` in a notebook) of the innermost frame that is not the library, or ""."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE):
-            return f"{_readable(name)}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""
-
-
-def _readable(name: str) -> str:
-    """A file name without its folder; for a cell of a notebook, whose file is made up, its number."""
-    ipython: Any = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    known = getattr(getattr(shell, "compile", None), "format_code_name", None)
-    cell = known(name) if known is not None else None  # ("Cell", "In[3]")
-    return str(cell[1]) if cell else Path(name).name

@@ -6,6 +6,7 @@ Everything here is about the language around a Value; what a Value computes stan
 from __future__ import annotations
 
 import math
+import operator
 import sys
 import warnings
 from collections.abc import Callable, KeysView
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ArgumentError, GradientDropped, GraphError, ValueTypeError
 from .handmade import become_handmade
-from .modes import current_mode
+from .modes import current_mode, switches
 from .ops.row import as_number
+from .sources import source_place
 
 if TYPE_CHECKING:
     from .engine import Value
@@ -50,53 +52,88 @@ class Protocols:
     __hash__ = object.__hash__  # by identity: a Value is a place in a graph, not only a number
 
     def __bool__(self) -> bool:
+        if switches.count:
+            return _written(self, "!=", None, 0.0, self._data != 0.0)
         return self._data != 0.0
 
     def __eq__(self, other: object) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data == number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, "==", other, number, self._data == number)
+        return self._data == number
 
     def __ne__(self, other: object) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data != number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, "!=", other, number, self._data != number)
+        return self._data != number
 
     def __lt__(self, other: Any) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data < number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, "<", other, number, self._data < number)
+        return self._data < number
 
     def __le__(self, other: Any) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data <= number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, "<=", other, number, self._data <= number)
+        return self._data <= number
 
     def __gt__(self, other: Any) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data > number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, ">", other, number, self._data > number)
+        return self._data > number
 
     def __ge__(self, other: Any) -> bool:
-        number = _comparable(other)
-        return NotImplemented if number is None else self._data >= number
+        number = other if other.__class__ is float else _comparable(other)
+        if number is None:
+            return NotImplemented
+        if switches.count:
+            return _written(self, ">=", other, number, self._data >= number)
+        return self._data >= number
 
     def __float__(self) -> float:
         warn_dropped("float()", "use the op's method or autograd_lite.ops, as in x.sin() or ops.sin(x)")
+        _take_out(self, ("==", self._data))
         return self._data
 
     def __int__(self) -> int:
         warn_dropped("int()", "use .floor() or .round()")
-        return int(self._data)
+        number = int(self._data)
+        _take_out(self, *_truncated_to(number))
+        return number
 
     __trunc__ = __int__
 
     def __round__(self, digits: int | None = None) -> float:
         warn_dropped("round()", "use .round()")
-        return round(self._data, digits)
+        number = round(self._data, digits)
+        _take_out(self, *(_rounded_to(number) if digits is None else [("==", self._data)]))
+        return number
 
     def __floor__(self) -> int:
         warn_dropped("math.floor()", "use .floor()")
-        return math.floor(self._data)
+        number = math.floor(self._data)
+        _take_out(self, (">=", number), ("<", number + 1))
+        return number
 
     def __ceil__(self) -> int:
         warn_dropped("math.ceil()", "use .ceil()")
-        return math.ceil(self._data)
+        number = math.ceil(self._data)
+        _take_out(self, (">", number - 1), ("<=", number))
+        return number
 
     def item(self) -> float:
         """The number itself, without a warning.
@@ -160,13 +197,43 @@ class Protocols:
         become_handmade(self, function)  # type: ignore[arg-type]
 
 
+def _written(left: Any, op: str, right: Any, number: float, outcome: bool) -> bool:
+    """The outcome of a comparison; within `trace_source()` it is written down as a branch of the program."""
+    guards = current_mode().guards
+    if guards is not None:
+        guards.add(op, left, right, number, outcome, source_place())
+    return outcome
+
+
+def _take_out(value: Any, *bounds: tuple[str, float]) -> None:
+    """Write down within which bounds a conversion gives the plain number that the program goes on with."""
+    if switches.count and current_mode().grad:
+        for op, number in bounds:
+            _written(value, op, None, number, _HOLDS[op](value._data, number))
+
+
+_HOLDS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def _truncated_to(number: int) -> list[tuple[str, float]]:
+    """Between which bounds int() gives this number."""
+    above = (">=", number) if number > 0 else (">", number - 1)
+    below = ("<=", number) if number < 0 else ("<", number + 1)
+    return [above, below]
+
+
+def _rounded_to(number: float) -> list[tuple[str, float]]:
+    """Between which bounds round() gives this number: halves go to the even neighbour."""
+    equal = "" if number % 2 else "="
+    return [(f">{equal}", number - 0.5), (f"<{equal}", number + 0.5)]
+
+
 def _comparable(other: Any) -> float | None:
     """The number to compare with, or None where comparing makes no sense."""
-    kind = other.__class__
-    if kind is float or kind is int:
-        return other  # type: ignore[no-any-return]
     if isinstance(other, Protocols):
         return other._data
+    if other.__class__ is int:
+        return other
     try:
         return as_number(other)
     except (TypeError, ValueError):

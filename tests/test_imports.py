@@ -24,7 +24,7 @@ LAYERS: list[list[set[str]]] = [
     [{"symbolic", "symbols", "printing", "javascript", "mathml"}],
     [
         {"engine", "_methods", "_generate", "rules", "sweeping", "adjoints", "modes"}
-        | {"handmade", "inspection", "protocols", "arrays"}
+        | {"handmade", "inspection", "protocols", "arrays", "sources", "guards"}
     ],
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [
@@ -32,7 +32,7 @@ LAYERS: list[list[set[str]]] = [
         {"nn"},
         {"expressions", "vocabulary", "pointing"},
     ],
-    [{"stepping", "passes", "account", "terminal", "keyboard", "player"}],
+    [{"stepping", "passes", "paths", "derivation", "account", "terminal", "keyboard", "player"}],
     [{""}],
     [{"cli", "demo", "checking", "reference"}],
     [{"__main__"}],
