@@ -1,0 +1,60 @@
+// Steps in plain sentences: what a screen reader says and what stands below an exported picture.
+
+import { pretty } from "./numbers.js";
+
+const SPOKEN_SIGNS = { "+": "plus", "−": "minus", "×": "times", "÷": "divided by", "**": "to the power", "%": "modulo" };
+const NAMED_AT_ONCE = 3;
+
+// What the page calls a node.
+export function nameOf(player, index) {
+  return player.nodes[index].text;
+}
+
+// Several nodes in one breath: "a, b and 4 more".
+export function spokenList(player, indices, most = NAMED_AT_ONCE) {
+  const unique = [...new Set(indices)];
+  const names = unique.slice(0, most).map((index) => nameOf(player, index));
+  if (unique.length > most) return `${names.join(", ")} and ${unique.length - most} more`;
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
+}
+
+// What was computed, in words: "a times b", "tanh of n4".
+export function spokenOperation(player, index) {
+  const { symbol, op, parents, rule } = player.nodes[index];
+  const spoken = SPOKEN_SIGNS[symbol];
+  if (spoken && parents.length === 2) return `${nameOf(player, parents[0])} ${spoken} ${nameOf(player, parents[1])}`;
+  if (spoken === "minus") return `minus ${nameOf(player, parents[0])}`;
+  if (spoken) {
+    const power = /<m[no][^>]*>([^<]*)<\/mn><\/msup>$/.exec(player.data.rules[rule].value);
+    return `${nameOf(player, parents[0])} ${spoken} ${power ? power[1] : ""}`.trim();
+  }
+  return `${op} of ${spokenList(player, parents)}`;
+}
+
+// One to three sentences on what the step did; `step` is null at the start.
+export function wordsOf(player, step) {
+  if (player.diverged) return "On these numbers the program would take another branch. Reset returns to the recorded run.";
+  if (!step) return `Start. Nothing is computed yet: ${player.forwardCount} steps forward and then backward from ${nameOf(player, player.data.root)}.`;
+  const head = `${step.phase === "forward" ? "Forward" : "Backward"}, step ${step.index + 1} of ${player.total}:`;
+  const name = nameOf(player, step.node);
+  const root = nameOf(player, player.data.root);
+  if (step.action === "compute") {
+    return `${head} ${name} is ${spokenOperation(player, step.node)}, which gives ${pretty(player.run.values[step.node])}.`;
+  }
+  if (step.action === "seed") return `${head} it begins at ${name}: the derivative of ${root} by itself is ${pretty(step.upstream)}.`;
+  const passed = step.contributions.filter((push) => push.tracked);
+  const told = passed.slice(0, NAMED_AT_ONCE).map((push) => passedWords(player, step, push));
+  if (passed.length > told.length) told.push(`And so on to ${passed.length - told.length} more.`);
+  const doing = spokenOperation(player, step.node);
+  return [`${head} ${name}, ${doing}, has gradient ${pretty(step.upstream)}.`, ...told].join(" ");
+}
+
+function passedWords(player, step, push) {
+  const parent = nameOf(player, push.parent);
+  if (player.quizHidden) return `What does it pass to ${parent}?`;
+  const product = push.local === null ? pretty(push.amount) : `${pretty(step.upstream)} times ${pretty(push.local)}`;
+  const sum = `gradient of ${parent} is now ${pretty(push.after)}`;
+  if (push.late) return `It passes ${product} to ${parent}, too late: ${sum}, but ${parent} had already passed its gradient on.`;
+  const rest = push.waitingFor.length ? `still waits for ${spokenList(player, push.waitingFor)}` : "complete";
+  return `It passes ${product} to ${parent}: ${sum}, ${rest}.`;
+}
