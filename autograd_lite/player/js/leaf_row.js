@@ -56,7 +56,7 @@ export function makeLeafRow(panel, leaf) {
     panel.move(index, there);
     return true;
   };
-  slider.addEventListener("input", () => panel.move(index, rounded(slider.valueAsNumber, unit())));
+  slider.addEventListener("input", () => panel.move(index, snapped(slider.valueAsNumber, unit())));
   slider.addEventListener("keydown", nudge);
   field.addEventListener("focus", () => {
     if (!message.textContent) field.value = exact(player.given[index]);
@@ -107,7 +107,7 @@ function leafReach(number) {
   return Number.isFinite(number) ? Math.min(Math.max(2 * Math.abs(number), 1), 8e307) : 1;
 }
 
-function rounded(number, unit) {
+function snapped(number, unit) {
   return unit < 1 ? Number(number.toFixed(Math.round(-Math.log10(unit)))) : Math.round(number / unit) * unit;
 }
 
