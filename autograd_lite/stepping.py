@@ -8,7 +8,6 @@ steps and never computed by undoing arithmetic. Nothing here writes `.grad`.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from . import account, console
-from .derivation import derivation
 from .engine import Value
-from .errors import ArgumentError, ValueTypeError
+from .errors import ArgumentError
 from .files import atomic_write
-from .naming import names_by_identity
 from .passes import Passes, Push
 from .player import FULL, notebook_html, page_html
-from .wording import initials, number, partial_words, short_name, value_words
+from .player.origins import Origins, computed
+from .wording import partial_words, texts_and_labels, value_words
 
 __all__ = ["Backprop", "Contribution", "State", "Step", "StepNode", "step"]
 
@@ -132,10 +130,13 @@ class Backprop(Sequence[Step]):
     ((4.0, 3.0, 1.0), 'n2', (None, None, 1.0))
     """
 
-    def __init__(self, root: Value, names: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, root: Value, names: Mapping[str, Any] | None = None, *, source: bool | None = None
+    ) -> None:
         self.value = root
         self.passes = Passes(root)
-        self._texts, self._labels = _texts_and_labels(self.passes, names or {})
+        self._texts, self._labels = texts_and_labels(self.passes.nodes, names or {})
+        self.origins = Origins(self.passes, self._texts, code=source is not False)
         self._position = 0
 
     @cached_property
@@ -238,29 +239,6 @@ class Backprop(Sequence[Step]):
     def markdown(self, limit: int | None = 200) -> str:
         """The steps as Markdown tables."""
         return account.markdown_table(self, limit)
-
-    def to_latex(self, node: Value | StepNode | int | str | None = None, *, paths: int = 8) -> str:
-        r"""The derivation of one gradient by the chain rule, as a LaTeX `align*`.
-
-        The gradient of the root by `node` (a Value, a node of these steps, an index or a name) is written
-        as the sum over all paths between them of the products of local derivatives: as derivatives, as
-        formulas, as numbers, and added up. Of more than `paths` paths those of largest absolute contribution
-        are shown and the others are one number. Without `node` every leaf is derived; raises `ArgumentError`
-        if these are too many, if there is no such node or no gradient at it, and where the path goes through
-        an op or a hook whose derivative nobody can tell.
-
-        In a notebook, `IPython.display.Latex(s.to_latex("a"))` shows it.
-
-        >>> from autograd_lite.engine import Value
-        >>> a = Value(3.0, label="a")
-        >>> print(step(a.exp()).to_latex("a"))
-        \begin{align*}
-        \frac{\partial n_{1}}{\partial a} &= \exp\left(a\right) \\
-          &= 20.0855 \\
-        \text{where } n_{1} &= \exp\left(a\right) = 20.0855
-        \end{align*}
-        """
-        return derivation(self, node, paths=paths)
 
     def to_json(self) -> str:
         """Nodes and steps as JSON; special numbers are the strings "NaN", "Infinity", "-Infinity", "-0"."""
@@ -389,12 +367,23 @@ class Backprop(Sequence[Step]):
         )
 
 
-def step(value: Value, *, names: Mapping[str, Any] | None = None) -> Backprop:
+def step(
+    value: Value | Callable[[], Value],
+    *,
+    names: Mapping[str, Any] | None = None,
+    source: bool | None = None,
+) -> Backprop:
     """The forward and backward pass that lead to `value`, one node at a time.
 
+    `value` may be a function of no arguments: it is called and what it returns is stepped through.
     `names` gives labels to nodes that have none, as in `step(loss, names=locals())`. The contributions add
     up to what `value.backward()` would give from zero, bit for bit; no `.grad` is written. A hand-made op
     (one with a `_backward` of the user's own) is run on saved and restored gradients to see what it adds.
+
+    The player shows the code that made each node, and knows the branches it took, if it was computed within
+    `trace_source()`. `source=True` calls a function within it, and is an `ArgumentError` for a Value that
+    does not know its lines; `source=False` leaves all code out of the page. The text is read now: a file
+    that was changed since it was run shows its new text.
 
     >>> from autograd_lite.engine import Value
     >>> from autograd_lite.stepping import step
@@ -402,35 +391,13 @@ def step(value: Value, *, names: Mapping[str, Any] | None = None) -> Backprop:
     >>> s = step(a * a)
     >>> s.gradients["a"], [contribution.amount for contribution in s[-1].contributions]
     (6.0, [3.0, 3.0])
+    >>> step(lambda: a.tanh() + a, source=True).root.source.rpartition(":")[2]
+    '1'
     """
-    if not isinstance(value, Value):
-        raise ValueTypeError(
-            f"step() needs a Value, not {type(value).__name__}: give it the result of a computation"
+    steps = Backprop(value if isinstance(value, Value) else computed(value, source), names, source=source)
+    if source and not steps.origins.places:
+        raise ArgumentError(
+            "no node of this graph knows the line that made it: compute it within `with trace_source():`, or "
+            "give step() the computation itself, as in step(lambda: loss_of(x), source=True)"
         )
-    return Backprop(value, names)
-
-
-def _texts_and_labels(passes: Passes, names: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """A unique short name for every node (from its label, else `n` and its index), and its label."""
-    called = names_by_identity(names, Value)
-    labels = [str(value.label or "") or called.get(id(value), "") for value in passes.nodes]
-    texts = _told_apart([label and short_name(label) for label in labels], passes.nodes)
-    counts = Counter(texts)
-    for index, (value, text) in enumerate(zip(passes.nodes, texts, strict=True)):
-        if not text:
-            texts[index] = number(value.data) if value.is_constant else f"n{index}"
-        elif counts[text] > 1 or (text[0] == "n" and text[1:].isdecimal()):
-            texts[index] = f"{text}#{index}"
-    return texts, labels
-
-
-def _told_apart(names: list[str], values: Sequence[Value]) -> list[str]:
-    """Where a name occurs twice, names begin with a short form of their scope: `l0n2.w1`."""
-    counts = Counter(names)
-    if all(count == 1 for name, count in counts.items() if name):
-        return names
-    short = []
-    for name, value in zip(names, values, strict=True):
-        prefix = initials(value.scope)
-        short.append(f"{prefix}.{name}" if name and prefix and (value.is_leaf or counts[name] > 1) else name)
-    return short
+    return steps

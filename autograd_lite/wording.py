@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import symbolic
 from .engine import Value
 from .lettering import shorten
+from .naming import names_by_identity
 
-__all__ = ["initials", "number", "partial_words", "short_name", "value_words"]
+__all__ = ["initials", "number", "partial_words", "short_name", "texts_and_labels", "value_words"]
 
 _MANY = 32
 """Operands from which on a formula would be longer than anybody reads: the numbers speak alone."""
@@ -71,3 +74,35 @@ def partial_words(value: Value, names: Sequence[str]) -> list[tuple[str, str]]:
     numbers = [number(one) for one in value.operand_values]
     formulas = symbolic.partial_formulas(op, names, value.immediates)
     return list(zip(formulas, symbolic.partial_formulas(op, numbers, value.immediates), strict=True))
+
+
+def texts_and_labels(values: Sequence[Value], names: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """A unique short name for every node (from its label, else `n` and its index), and its label.
+
+    A name that several nodes share, and one that looks like `n7`, ends with the node's index.
+
+    >>> texts_and_labels([Value(1.0, label="x"), Value(2.0)], {})
+    (['x', 'n1'], ['x', ''])
+    """
+    called = names_by_identity(names, Value)
+    labels = [str(value.label or "") or called.get(id(value), "") for value in values]
+    texts = _told_apart([label and short_name(label) for label in labels], values)
+    counts = Counter(texts)
+    for index, (value, text) in enumerate(zip(values, texts, strict=True)):
+        if not text:
+            texts[index] = number(value.data) if value.is_constant else f"n{index}"
+        elif counts[text] > 1 or (text[0] == "n" and text[1:].isdecimal()):
+            texts[index] = f"{text}#{index}"
+    return texts, labels
+
+
+def _told_apart(names: list[str], values: Sequence[Value]) -> list[str]:
+    """Where a name occurs twice, names begin with a short form of their scope: `l0n2.w1`."""
+    counts = Counter(names)
+    if all(count == 1 for name, count in counts.items() if name):
+        return names
+    short = []
+    for name, value in zip(names, values, strict=True):
+        prefix = initials(value.scope)
+        short.append(f"{prefix}.{name}" if name and prefix and (value.is_leaf or counts[name] > 1) else name)
+    return short

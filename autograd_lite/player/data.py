@@ -32,10 +32,11 @@ def page_data(steps: Backprop) -> dict[str, Any]:
         "root": passes.root,
         "seed": json_number(passes.seed),
         "order": passes.inner,
-        "aside": [],
+        "aside": list(steps.origins.branches.parents),
         "shown": len(passes.nodes),
         "nodes": [
-            _node(steps, index, numbers, groups.paths[index]) for index in range(len(passes.nodes))
+            *(_node(steps, index, numbers, groups.paths[index]) for index in range(len(passes.nodes))),
+            *(_hidden(steps, place, numbers) for place in range(len(steps.origins.branches.hidden))),
         ],
         "pushes": [
             [_push(push) for push in passes.pushes[index]] for index in reversed(passes.inner)
@@ -44,15 +45,18 @@ def page_data(steps: Backprop) -> dict[str, Any]:
         "groups": groups.titles,
         "open": groups.open,
         "rules": [_rule(key) for key in numbers],
-        "guards": [],
-        "sources": {"files": [], "places": []},
+        "guards": steps.origins.guards(),
+        "traced": steps.origins.branches.traced,
+        "sources": steps.origins.sources,
         "live": _liveness(steps),
     }
 
 
 def rules_of(steps: Backprop) -> list[RuleKey]:
     """The rules that the nodes need, each once, in the order of first use."""
-    return list(dict.fromkeys(filter(None, map(_rule_key, steps.passes.nodes))))
+    branches, shown = steps.origins.branches, steps.passes.nodes
+    computed = [branches.hidden[index - len(shown)] for index in branches.parents]
+    return list(dict.fromkeys(filter(None, map(_rule_key, [*shown, *computed]))))
 
 
 def _rule_key(value: Value) -> RuleKey | None:
@@ -83,7 +87,27 @@ def _node(steps: Backprop, index: int, numbers: dict[RuleKey, int], group: str) 
             "locals": [json_number(push.local) for push in _by_position(steps, index)],
         }
     optional = {"scope": node.scope, "group": group, "at": node.source, "note": passes.note(index)}
-    return entry | {name: text for name, text in optional.items() if text}
+    return entry | {name: text for name, text in optional.items() if text} | steps.origins.place_of(value)
+
+
+def _hidden(steps: Backprop, place: int, numbers: dict[RuleKey, int]) -> dict[str, Any]:
+    """A node outside the graph that a branch of the program compared: computed, never shown."""
+    branches, index = steps.origins.branches, len(steps.passes.nodes) + place
+    value = branches.hidden[place]
+    entry = {"text": value.label, "label": value.label, "kind": "constant", "value": json_number(value.data)}
+    key = _rule_key(value)
+    if index not in branches.parents or key is None:
+        return entry
+    parents = list(branches.parents[index])
+    return entry | {
+        "kind": "op",
+        "op": value.op.name,
+        "symbol": value.op_text,
+        "rule": numbers[key],
+        "parents": parents,
+        "tracked": list(value.tracked),
+        "locals": [None] * len(parents),
+    }
 
 
 def _push(push: Push) -> list[Any]:
@@ -126,4 +150,4 @@ def _liveness(steps: Backprop) -> bool | str:
         seen = zip(passes.parents[index], passes.operand_values(index), strict=True)
         if any(passes.values[parent] != number == number for parent, number in seen):
             return f"a number that {text} was computed from was changed by hand afterwards"
-    return True
+    return steps.origins.branches.blocked or True
