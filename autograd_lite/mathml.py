@@ -117,9 +117,9 @@ class _Printer:
     def print(self, symbol: Symbol, rank: int = 0, *, tight: str | None = None) -> str:
         """`symbol` where something of precedence `rank` stands around it; `tight` marks a place."""
         if symbol.op is None:
-            written = self.leaf(symbol.leaf, tight)
-            return _bracketed(written) if tight is not None and _is_negative(symbol) else written
-        written, own = self.application(symbol)
+            written, own = self.leaf(symbol.leaf, tight), _ATOM
+        else:
+            written, own = self.application(symbol, None if _is_negative(symbol) else tight)
         return _bracketed(written) if own < rank or (tight is not None and _is_negative(symbol)) else written
 
     def leaf(self, value: str | float | bool, tight: str | None) -> str:
@@ -133,8 +133,8 @@ class _Printer:
             return f'<mi data-operand="{number}"{mark}>{_letter(number)}</mi>'
         return f"<mi>{escape(_GREEK.get(value, value))}</mi>"
 
-    def application(self, symbol: Symbol) -> tuple[str, int]:
-        """An application and its precedence."""
+    def application(self, symbol: Symbol, tight: str | None) -> tuple[str, int]:
+        """An application and its precedence; its leftmost operand stands as `tight` as itself."""
         op, arguments = symbol.op, symbol.arguments
         assert op is not None
         if op is ops.neg:
@@ -146,19 +146,19 @@ class _Printer:
         if op in (ops.choose, ops.select):
             return self.cases(symbol), 0
         if op.infix and len(arguments) == 2:
-            return self.infix(op, arguments)
+            return self.infix(op, arguments, tight)
         return self.function(op, arguments, symbol.immediates), _ATOM
 
-    def infix(self, op: Op, arguments: tuple[Symbol, ...]) -> tuple[str, int]:
+    def infix(self, op: Op, arguments: tuple[Symbol, ...], tight: str | None) -> tuple[str, int]:
         if op is ops.pow:
             return self.power(*arguments)
         if op is ops.div:
             return self.fraction(*arguments)
         rank = _RANK[op.infix]
         if self.nary and op in (ops.add, ops.mul):
-            return self.chain(op, arguments, rank), rank
+            return self.chain(op, arguments, rank, tight), rank
         sign = f"<mo>{escape(_SIGNS.get(op.infix, op.infix))}</mo>"
-        left = self.print(arguments[0], rank)
+        left = self.print(arguments[0], rank, tight=tight)
         right = self.print(arguments[1], rank + (op.infix in ("-", "%")), tight=None if op.condition else "")
         return f"<mrow>{left}{sign}{right}</mrow>", rank
 
@@ -169,7 +169,7 @@ class _Printer:
             return f"<mfrac>{self.print(above)}{self.print(below)}</mfrac>", 8
         return f"<mrow><mo>−</mo><mfrac>{self.print(opposite)}{self.print(below)}</mfrac></mrow>", _NEGATION
 
-    def chain(self, op: Op, arguments: tuple[Symbol, ...], rank: int) -> str:
+    def chain(self, op: Op, arguments: tuple[Symbol, ...], rank: int, tight: str | None) -> str:
         """A long sum or product: its first two terms, an ellipsis and the last."""
         terms = _terms(op, arguments)
         if all(term.op is None and str(term.leaf).startswith("operand ") for term in terms):
@@ -177,7 +177,7 @@ class _Printer:
         sign = f"<mo>{_SIGNS.get(op.infix, op.infix)}</mo>"
         shown = [terms[0], terms[1], None, terms[-1]] if len(terms) > SPELT else list(terms)
         written = [
-            "<mo>…</mo>" if term is None else self.print(term, rank, tight="" if place else None)
+            "<mo>…</mo>" if term is None else self.print(term, rank, tight="" if place else tight)
             for place, term in enumerate(shown)
         ]
         return f"<mrow>{sign.join(written)}</mrow>"

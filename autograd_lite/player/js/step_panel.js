@@ -40,9 +40,18 @@ function stepHeading(player, step) {
     element("span", { class: `phase-badge ${step.phase}` }, step.phase === "forward" ? "Forward" : "Backward"),
     element("span", { class: "step-count" }, `step ${step.index + 1} of ${player.total}`),
     element("h2", { class: "step-name" }, nodeLink(player, step.node, text),
-      step.action === "seed" ? null : element("span", { class: "op-chip", title: op }, symbol)),
+      step.action === "seed" ? null : element("span", { class: "op-chip", title: op }, symbol),
+      step.action === "propagate" ? reminder(player, step.node) : null),
     at && step.phase === "forward" ? element("span", { class: "step-at quiet" }, at) : null,
   );
+}
+
+// How the node was computed, where its derivatives are spoken of.
+function reminder(player, index) {
+  const { text, rule, parents } = player.nodes[index];
+  if (!player.data.rules[rule] || parents.length > FEW_NAMES) return null;
+  const { named } = twice(player, player.data.rules[rule].value, index, 0);
+  return element("span", { class: "reminder quiet" }, formulaElement(nameElement(text), mathml("mo", "="), ...named.childNodes));
 }
 
 function nodeLink(player, index, text = nameOf(player, index)) {
@@ -51,13 +60,11 @@ function nodeLink(player, index, text = nameOf(player, index)) {
   }, text);
 }
 
-// Lines of a derivation with their equals signs below one another.
+// A chain of equations; where it breaks into lines, the equals signs stand below one another.
 function equationLines(left, rights) {
-  const cells = rights.flatMap((right, place) => [
-    element("span", { class: "equation-left" }, place ? "" : formulaElement(left)),
-    element("span", { class: "equation-right" }, formulaElement(mathml("mo", "=")), right),
-  ]);
-  return element("div", { class: "equations" }, cells);
+  const parts = rights.map((right) => element("span", { class: "equation-part" }, formulaElement(mathml("mo", "=")), right));
+  return element("div", { class: "equations" },
+    element("span", { class: "equation-left" }, formulaElement(left)), element("div", { class: "equation-rights" }, parts));
 }
 
 function resultNumber(value) {
@@ -98,7 +105,12 @@ function forwardContent(player, step) {
   const { named, numbered, same } = twice(player, rule.value, step.node, 0);
   const plain = numbered.textContent === result.textContent;
   const rights = [named, ...(same || plain ? [] : [numbered]), ...(same && plain ? [] : [result])];
-  return [equationLines(nameElement(node.text), rights), ruleSummary(rule)];
+  return [equationLines(nameElement(node.text), rights), isWord(node.symbol) ? ruleSummary(rule) : null];
+}
+
+// A sign needs no explanation, a function's name may.
+function isWord(symbol) {
+  return /^\p{L}/u.test(symbol);
 }
 
 function ruleSummary(rule) {
@@ -206,7 +218,7 @@ function sumBoxes(player, push, parent) {
   const box = (label, value, kind) =>
     element("span", { class: `sum-box ${kind}` },
       element("span", { class: "sum-label" }, label),
-      element("span", { class: "sum-number" }, player.quizHidden && kind !== "before" ? "?" : pretty(value)));
+      element("span", { class: "sum-number" }, player.quizHidden && kind !== "before" ? questionMark() : formulaElement(numberElement(value))));
   const sign = (text) => element("span", { class: "sum-sign" }, text);
   const label = `gradient of ${parent}`;
   return element("div", { class: "sum", role: "group", "aria-label": label },

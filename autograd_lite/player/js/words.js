@@ -2,7 +2,10 @@
 
 import { pretty } from "./numbers.js";
 
-const SPOKEN_SIGNS = { "+": "plus", "−": "minus", "×": "times", "÷": "divided by", "**": "to the power", "%": "modulo" };
+const SPOKEN_SIGNS = {
+  "+": "plus", "-": "minus", "−": "minus", "*": "times", "×": "times", "/": "divided by", "÷": "divided by",
+  "**": "to the power", "%": "modulo",
+};
 const NAMED_AT_ONCE = 3;
 
 // What the page calls a node.
