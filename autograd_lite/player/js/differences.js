@@ -17,23 +17,23 @@ export function checkedGradient(player, index) {
   }
   const gradient = run.gradients[index];
   const [slope, error] = settledSlope(f, x);
-  const [right, left] = [1, -1].map((side) => extrapolated(onOneSide(f, x), x, side * 1e-4 * Math.max(1, Math.abs(x)), 1));
+  const sides = [1e-4, 1e-6].map((step) => slopesOfSides(f, x, step * Math.max(1, Math.abs(x))));
   const floor = roundingFloor(run.values, later, x);
-  const found = { slope, error, gradient, right: right[0], left: left[0], reason: deliberate(player, later) };
+  const found = { slope, error, gradient, left: sides[0].left, right: sides[0].right, reason: deliberate(player, later) };
   if (gradient !== null) found.relative = Math.abs(slope - gradient) / Math.max(Math.abs(slope), Math.abs(gradient), 1e-300);
-  return { ...found, verdict: verdictOf(found, right[1], left[1], floor, conditionScale(run, index)) };
+  return { ...found, verdict: verdictOf(found, sides, floor, conditionScale(run, index)) };
 }
 
-function verdictOf({ slope, error, gradient, right, left }, rightError, leftError, floor, scale) {
-  const steepest = Math.max(Math.abs(right), Math.abs(left));
-  const wobble = rightError + leftError;
-  // both sides settled, each on a slope of its own
-  if (Math.abs(right - left) > 1e-4 * steepest + 10 * wobble + 1e3 * floor) return "kink";
-  const agree = gradient !== null && Math.abs(slope - gradient) <= 1e-6 * Math.max(scale, Math.abs(slope)) + floor;
-  const settled = error <= 1e-4 * Math.max(scale, Math.abs(slope)) + floor;
-  if (!(wobble <= 1e-2 * steepest + 1e3 * floor) && !(agree && settled)) return Number.isFinite(wobble) ? "unsettled" : "edge";
+function verdictOf({ slope, error, gradient }, sides, floor, scale) {
+  // both sides settled, each on a slope of its own, however small the steps
+  const bends = ({ left, right, steepest, wobble }) => Math.abs(right - left) > 1e-4 * steepest + 10 * wobble + 1e3 * floor;
+  if (sides.every(bends)) return "kink";
+  const size = Math.max(scale, Math.abs(slope));
+  const settled = error <= 1e-4 * size + floor;
+  const agree = gradient !== null && Math.abs(slope - gradient) <= 1e-6 * size + floor;
+  const { wobble, steepest } = sides[0];
+  if (!(settled && agree) && !(wobble <= 1e-2 * steepest + 1e3 * floor)) return Number.isFinite(wobble) ? "unsettled" : "edge";
   if (gradient === null) return settled ? "slope" : "unsettled";
-  if (Number.isNaN(gradient)) return "differs";
   if (agree) return "agrees";
   return Math.abs(slope - gradient) <= 4 * error ? "unsettled" : "differs";
 }
@@ -62,22 +62,25 @@ function resweeper({ data, rules, run }, index, later) {
 function settledSlope(f, x) {
   const scale = Math.max(1, Math.abs(x));
   const between = (step) => (f(x + step) - f(x - step)) / (x + step - (x - step));
-  let best = extrapolated(between, x, 1e-2 * scale, 2);
+  let best = extrapolated(between, 1e-2 * scale, 2);
   for (const step of [0.1 * Math.abs(x), 1e-4 * scale, 1e-6 * scale]) {
     if (!step || best[1] <= 1e-8 * Math.max(1, Math.abs(best[0]))) continue;
-    const again = extrapolated(between, x, step, 2);
+    const again = extrapolated(between, step, 2);
     if (again[1] < best[1]) best = again;
   }
   return best;
 }
 
-function onOneSide(f, x) {
+function slopesOfSides(f, x, step) {
   const here = f(x);
-  return (step) => (f(x + step) - here) / (x + step - x);
+  const oneSided = (by) => (f(x + by) - here) / (x + by - x);
+  const [right, left] = [extrapolated(oneSided, step, 1), extrapolated(oneSided, -step, 1)];
+  const steepest = Math.max(Math.abs(right[0]), Math.abs(left[0]));
+  return { right: right[0], left: left[0], steepest, wobble: right[1] + left[1] };
 }
 
 // `order` is 2 where the error has even powers of the step only, as between two sides, and 1 on one side.
-function extrapolated(difference, x, step, order) {
+function extrapolated(difference, step, order) {
   const ratio = 1.4;
   let [best, spread, above] = [NaN, Infinity, []];
   for (let row = 0; row < 12; row += 1, step /= ratio) {

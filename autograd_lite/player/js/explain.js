@@ -95,7 +95,7 @@ function whyZero(player, index) {
     const tracked = uses[node].filter((use) => use.tracked);
     for (const use of tracked) {
       if (use.upstream === 0 && Number.isFinite(use.local)) reached.add(use.sender);
-      else if (use.amount === 0) ends.push(ending(player, use));
+      else if (use.amount === 0 && !ends.some((end) => end.use?.sender === use.sender)) ends.push({ use, ...ending(player, use) });
     }
     if (tracked.some((use) => use.amount !== 0)) ends.push({ verdict: "cancelled", parts: ["at ", at(node), " the contributions cancel to 0"] });
   }

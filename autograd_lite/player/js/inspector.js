@@ -53,13 +53,12 @@ function headOf(player, index, view) {
     && element("button", { type: "button", class: "plain", onclick: () => player.showTab("source") }, "Show source");
   return element("header", { class: "inspect-head" },
     element("div", { class: "inspect-title" },
-      node.symbol && element("span", { class: "inspect-op", "aria-hidden": "true" }, node.symbol),
+      node.symbol && element("span", { class: "inspect-op", "aria-hidden": "true" }, { "*": "×", "-": "−" }[node.symbol] || node.symbol),
       element("h2", { tabindex: "-1" }, node.text),
-      kindsOf(player, index).map((kind) => element("span", { class: "inspect-kind" }, kind)),
+      [...kindsOf(player, index), pinned && "pinned"].filter(Boolean).map((kind) => element("span", { class: "inspect-kind" }, kind)),
       element("span", { class: "inspect-tools" },
         view.reveal && element("button", { type: "button", onclick: () => view.reveal(index) }, "Find"),
-        pinned && element("button", { type: "button", class: "inspect-follow", title: "The panel stays at this node", onclick: () => player.select(null) },
-          element("span", { "aria-hidden": "true" }, "📌 "), "Pinned: follow the steps"))),
+        pinned && element("button", { type: "button", onclick: () => player.select(null) }, "Follow the steps"))),
     rule && element("p", {}, element("b", {}, rule.op), ` – ${rule.summary}`),
     node.label && node.label !== node.text && quietLine("label ", element("span", { class: "inspect-label" }, node.label)),
     (node.scope || source) && quietLine(...[node.scope, source, open].filter(Boolean).flatMap((part, k) => (k ? [" · ", part] : [part]))),
@@ -164,13 +163,14 @@ function sumParts(player, index) {
   return [
     heading("Its gradient is a sum", tracked.length === 1 ? "of one contribution" : `of ${tracked.length} contributions`),
     element("table", { class: "inspect-table" },
-      element("thead", {}, element("tr", {}, ["through", "local × upstream", "adds"].map((title) => element("th", { scope: "col" }, title)),
+      element("thead", {}, element("tr", {}, ["through", "local × upstream", "adds"].map(columnHead),
         element("th", { scope: "col" }, element("span", { class: "visually-hidden" }, "share")))),
       element("tbody", {}, shown.map(row), others, total)),
     waiting > 0 && quietLine(element("span", { class: "inspect-outlined", "aria-hidden": "true" }), ` outlined: ${waiting} still to come`),
   ];
 }
 
+const columnHead = (title) => element("th", { scope: "col", class: ["adds", "value", "local derivative"].includes(title) ? "amount" : null }, title);
 const bySize = (a, b) => Math.abs(b.amount) - Math.abs(a.amount);
 
 // To the right of the middle what adds, to its left what takes away.
@@ -199,7 +199,7 @@ function operandParts(player, index) {
   return [
     heading("It was computed from"),
     element("table", { class: "inspect-table" },
-      element("thead", {}, element("tr", {}, ["operand", "value", "local derivative"].map((title) => element("th", { scope: "col" }, title)))),
+      element("thead", {}, element("tr", {}, ["operand", "value", "local derivative"].map(columnHead))),
       element("tbody", {}, parents.slice(0, MOST_ROWS).map(row))),
     parents.length > MOST_ROWS && quietLine(`and ${parents.length - MOST_ROWS} more operands`),
     ...facts.map(([name, text]) => quietLine(element("b", {}, name), `: ${text}`)),
@@ -216,10 +216,10 @@ function checkParts(player, index, check) {
   const [mark, word, look] = MARKS[verdict] || ["?", "cannot tell", "quiet"];
   const line = element("p", { class: "inspect-verdict", "data-check": verdict },
     element("span", { class: `inspect-sign ${look}`, "aria-hidden": "true" }, mark), element("strong", { class: look }, word));
-  const slopes = () => ["slope ", number(slope), " ± ", number(error, "quiet")];
+  const slopes = () => ["slope ", number(slope), " ± ", element("span", { class: "number quiet" }, pretty(error, 2))];
   const why = reason.length > 0 && verdict !== "agrees" && element("p", {}, reason, ".");
   const says = {
-    agrees: () => [line, element("p", {}, slopes()), quietLine("relative difference to the gradient ", number(relative))],
+    agrees: () => [line, element("p", {}, slopes()), quietLine("relative difference to the gradient ", pretty(relative, 2))],
     slope: () => [line, element("p", {}, slopes()), quietLine("No gradient is computed here, but the result does depend on it with this slope.")],
     differs: () => [line, element("p", {}, slopes(), ", but the gradient is ", number(gradient, "bad")),
       player.naive ? element("p", {}, "The naive order is wrong here: this node passed on what it had before everything had arrived, or waits behind one that did.") : why],
