@@ -1,6 +1,8 @@
 // What a screen reader is told: each step in words, and what else changes, at a pace that can be followed.
 
 import { element } from "./dom.js";
+import { pretty } from "./numbers.js";
+import { nameOf, wordsOf } from "./words.js";
 
 const SETTLE = 200; // milliseconds: of a quick series of steps only the last is told
 const BREATH = 2500; // between two steps told while playing faster than speed 1
@@ -9,55 +11,55 @@ const BREATH = 2500; // between two steps told while playing faster than speed 1
 export function mountAnnouncer(root, player) {
   const region = element("p", { class: "visually-hidden spoken", "aria-live": "polite" });
   root.append(region);
-  const before = { position: 0, playing: false, quiz: false, naive: false, diverged: null, run: player.run };
+  let before = toldOf(player);
   let timer = null;
-  let told = -Infinity;
+  let last = -Infinity;
   const say = (text) => {
     clearTimeout(timer);
     region.textContent = text;
   };
-  const sayStep = () => {
+  const saySoon = (words) => {
     clearTimeout(timer);
-    if (player.playing && player.speed > 1) {
-      if (performance.now() - told < BREATH) return;
-      told = performance.now();
-      say(stepInWords(player));
-    } else timer = setTimeout(() => say(stepInWords(player)), SETTLE);
+    timer = setTimeout(() => say(words()), SETTLE);
+  };
+  const sayStep = () => {
+    if (!player.playing || player.speed <= 1) return saySoon(() => stepWords(player));
+    if (performance.now() - last < BREATH) return undefined;
+    last = performance.now();
+    return say(stepWords(player));
   };
   player.subscribe(() => {
-    const news = newsSince(before, player);
-    const moved = before.position !== player.position;
-    Object.assign(before, stateOfPlay(player));
+    const [was, now] = [before, toldOf(player)];
+    before = now;
+    const news = newsSince(was, now, player);
     if (news) say(news);
-    else if (moved) sayStep();
+    else if (was.run !== now.run) saySoon(() => resultWords(player));
+    else if (was.position !== now.position) sayStep();
   });
   return say;
 }
 
-function stateOfPlay({ position, playing, quiz, naive, diverged, run }) {
-  return { position, playing, quiz, naive, diverged, run };
+function toldOf({ position, playing, quiz, naive, diverged, run }) {
+  return { position, playing, quiz, naive, diverged: diverged !== null, run };
 }
 
-// What changed besides the place, as a sentence; "" if nothing did.
-function newsSince(before, player) {
-  const place = player.position === player.total ? `The end. ${stepInWords(player)}` : stepInWords(player);
-  if (player.diverged && !before.diverged) return "With these numbers the program would take another branch.";
-  if (before.diverged && !player.diverged) return "The numbers follow the recorded branch again.";
-  if (player.quiz !== before.quiz) return player.quiz ? "Quiz on: predict each gradient." : "Quiz off.";
-  if (player.naive !== before.naive) return player.naive ? "The backward pass now goes in the naive order." : "The backward pass is in topological order again.";
-  if (player.run !== before.run) return "All numbers were computed anew.";
-  if (player.playing && !before.playing) return `Playing at speed ${player.speed}.`;
-  if (before.playing && !player.playing) return player.position === player.total ? place : `Paused. ${place}`;
-  return "";
+// What changed besides the place and the numbers, as a sentence; "" if nothing did.
+function newsSince(was, now, player) {
+  if (was.diverged !== now.diverged) {
+    return now.diverged ? stepWords(player) : `The program takes the recorded branch again. ${resultWords(player)}`;
+  }
+  if (was.quiz !== now.quiz) return now.quiz ? "Quiz on: predict each contribution." : "Quiz off.";
+  if (was.naive !== now.naive) return `The backward pass goes in ${now.naive ? "the naive" : "topological"} order.`;
+  if (was.playing === now.playing) return "";
+  if (now.playing) return `Playing at speed ${player.speed}.`;
+  return `${now.position === player.total ? "The end." : "Paused."} ${stepWords(player)}`;
 }
 
-function stepInWords(player) {
-  const { step } = player;
-  if (!step) return "Start: only the leaves have values.";
-  const phase = step.action === "seed" ? "The backward pass begins" : step.phase;
-  return `Step ${player.position} of ${player.total}, ${phase}: ${shortWords(player, step)}`;
+function stepWords(player) {
+  return wordsOf(player, player.step);
 }
 
-function shortWords(player, step) {
-  return player.nodes[step.node].text;
+function resultWords(player) {
+  const { root } = player.data;
+  return player.diverged ? stepWords(player) : `${nameOf(player, root)} is now ${pretty(player.run.values[root])}.`;
 }

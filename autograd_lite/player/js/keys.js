@@ -1,5 +1,7 @@
 // The keys: one table that the handler obeys and the help lists.
 
+import { outwardPaths } from "./folding.js";
+
 // Rows of {group, keys, does, act}; `again` marks those that a held key repeats. Keys are those of
 // KeyboardEvent.key, letters in lower case.
 export function keyTable(player, { view, time, panels, toggleHelp }) {
@@ -71,11 +73,9 @@ function selectBeside(player, view, by) {
 
 // Opens the outermost closed box around the node; if all are open, closes the innermost.
 function toggleBox(player) {
-  const inner = player.nodes[player.inspected].group;
-  if (!inner) return;
-  const around = Object.keys(player.data.groups).filter((path) => inner === path || inner.startsWith(`${path}/`));
-  around.sort((one, other) => one.length - other.length);
-  player.toggleGroup(around.find((path) => !player.open.has(path)) || inner);
+  const around = outwardPaths(player.nodes[player.inspected].group || "");
+  const box = around.find((path) => !player.open.has(path)) || around[around.length - 1];
+  if (box) player.toggleGroup(box);
 }
 
 function toggleQuiz(player) {

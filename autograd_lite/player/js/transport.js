@@ -9,11 +9,11 @@ import { mountTimeline, placeInWords } from "./timeline.js";
 const ICONS = {
   first: "M5.5 4.5v11M14.5 4.5L9 10l5.5 5.5",
   back: "M12.5 4.5L7 10l5.5 5.5",
-  play: "M6.8 4.2v11.6L16 10z",
-  pause: "M7 4.5v11M13 4.5v11",
+  play: "M7.2 5v10l8-5z",
+  pause: "M7.5 5.5v9M12.5 5.5v9",
   next: "M7.5 4.5L13 10l-5.5 5.5",
   last: "M14.5 4.5v11M5.5 4.5L11 10l-5.5 5.5",
-  over: "M3.5 11a6.6 6.6 0 0 1 12.6-1.6M16.6 5.2v4.4h-4.4M10 15.2h.01",
+  over: "M3.2 11.4a6.9 6.9 0 0 1 13.2-2M16.8 5v4.6h-4.6M10 15.4a1.2 1.2 0 1 0 .01 0z",
 };
 
 // Mounts the section and returns what can be done with time, for the keys: every act by hand pauses first.
@@ -75,7 +75,7 @@ function timeActs(player, view, say) {
     back: byHand(() => player.back()),
     next: byHand(() => player.next()),
     last: byHand(() => player.goto(player.total)),
-    over: byHand(() => player.stepOver(view.partOf)),
+    over: byHand(() => player.stepOver((node) => view.partOf(node))),
     scrub: byHand((position) => player.goto(position)),
     toggle: () => (player.playing ? player.pause() : startPlaying(player)),
     faster: () => faster(1),
