@@ -160,7 +160,7 @@ def test_every_row_gives_pythons_numbers_anywhere(tmp_path: Path) -> None:
     check(cases, tmp_path)
 
 
-# --- how rules are printed -----------------------------------------------------------------------------------
+# --- how rules are printed ----------------------------------------------------------------------------------
 
 
 def printed(op: str, count: int = 1, *immediates: Any) -> str:
