@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import zlib
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from .. import javascript
 from ..drawing import draw
 from ..errors import ArgumentError, AutogradError
+from ..graph import Graph
 from ..palette import DARK, LIGHT, Palette
 from .data import page_data, rules_of
 from .linking import linked
 
 if TYPE_CHECKING:
+    from ..engine import Value
     from ..stepping import Backprop
 
 __all__ = ["FULL", "notebook_html", "page_html"]
@@ -29,6 +32,9 @@ FULL = 20_000
 
 HEIGHT = 660
 """The height of a player in a notebook, in CSS pixels."""
+
+BOXES = 40
+"""A still picture of more boxes than this would make the notebook heavy."""
 
 _HERE = Path(__file__).parent
 
@@ -40,46 +46,64 @@ def page_html(steps: Backprop, *, title: str = "") -> str:
             f"the page would hold {len(steps.nodes):,} nodes, the limit is {FULL:,}: step a smaller part of "
             "the graph, or read .text(), .to_json() or the steps themselves"
         )
-    rules = f"globalThis.autogradRules = {javascript.rules_source(rules_of(steps))};"
-    style, script = _style(), linked(_HERE / "js", "main.js")
-    library = _text("vendor/dagre.min.js")
-    hashes = " ".join(_hash(text) for text in (library, rules, script))
+    parts = [
+        _part("style", _style()),
+        _part("script", _embedded(page_data(steps)), type="application/json", id="page-data"),
+        _part("script", _text("vendor/dagre.min.js")),
+        _part("script", f"globalThis.autogradRules = {javascript.rules_source(rules_of(steps))};"),
+        _part("script", linked(_HERE / "js", "main.js"), type="module"),
+    ]
+    opening = _text("opening.js")
+    scripts = [part["text"] for part in parts if part["tag"] == "script" and "id" not in part["attributes"]]
     policy = (
-        f"default-src 'none'; script-src {hashes}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(map(_hash, [opening, *scripts]))}; "
+        f"style-src {_hash(parts[0]['text'])}; img-src data:; base-uri 'none'; form-action 'none'"
     )
     return Template(_text("page.html")).substitute(
         policy=policy,
         title=escape(title or f"Backpropagation of {steps.root.text}, step by step"),
-        style=style,
-        data=_embedded(page_data(steps)),
-        library=library,
-        rules=rules,
-        script=script,
+        packed=_packed(parts),
+        opening=opening,
     )
 
 
 def notebook_html(steps: Backprop) -> str:
     """The page in a frame of its own, over a still picture for viewers that strip frames."""
-    page = escape(page_html(steps), quote=True)
+    # in single quotes, because scripts and data are full of double ones
+    page = page_html(steps).replace("&", "&amp;").replace("'", "&#39;")
     box = f"position:relative;width:100%;height:{HEIGHT}px;overflow:hidden"
     frame = "position:absolute;inset:0;width:100%;height:100%;border:0;background:#fffffe"
     return (
         f'<div style="{box}">{_still(steps)}'
         f'<iframe title="Backpropagation, step by step" sandbox="allow-scripts allow-downloads" '
-        f'style="{frame}" srcdoc="{page}"></iframe></div>'
+        f"style=\"{frame}\" srcdoc='{page}'></iframe></div>"
     )
 
 
 def _still(steps: Backprop) -> str:
-    """The graph as an image, for where the frame is taken away; nothing where no renderer works."""
+    """The graph as an image, for where the frame is taken away; words where no picture fits or can be made."""
     try:
-        picture = draw(steps.value, theme="light").svg
+        picture = _light_picture(steps.value)
     except AutogradError:
-        return ""
+        picture = ""
+    if not picture:
+        return "<p>Here stands a player for viewers that show HTML frames: backpropagation, step by step.</p>"
     data = base64.b64encode(picture.encode("utf-8")).decode("ascii")
     look = "max-width:100%;max-height:100%"
     return f'<img alt="The computation graph" style="{look}" src="data:image/svg+xml;base64,{data}">'
+
+
+def _light_picture(value: Value) -> str:
+    """The drawing in full, or else folded at the finest depth, with few enough boxes to be a small file."""
+    graph = Graph(value)
+    for fold in (False, 3, 2, 1):
+        try:
+            drawing = draw(graph, theme="light", fold=fold)
+        except AutogradError:
+            continue
+        if len(drawing.picture.cards) <= BOXES:
+            return drawing.svg
+    return ""
 
 
 @functools.cache
@@ -108,7 +132,15 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
 
 
-def _embedded(content: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: no text in it can end the element."""
-    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _part(tag: str, text: str, **attributes: str) -> dict[str, Any]:
+    """An element that the page makes of itself when it opens."""
+    return {"tag": tag, "attributes": attributes, "text": text}
+
+
+def _packed(parts: list[dict[str, Any]]) -> str:
+    """The parts compressed, in letters that no label can turn into markup."""
+    return base64.b64encode(zlib.compress(_embedded(parts).encode("ascii"), 9)).decode("ascii")
+
+
+def _embedded(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
