@@ -46,10 +46,10 @@ function toldOf({ position, playing, quiz, naive, diverged, run }) {
 // What changed besides the place and the numbers, as a sentence; "" if nothing did.
 function newsSince(was, now, player) {
   if (was.diverged !== now.diverged) {
-    return now.diverged ? stepWords(player) : `The program takes the recorded branch again. ${resultWords(player)}`;
+    return now.diverged ? stepWords(player) : `The recorded branch is taken again. ${resultWords(player)}`;
   }
   if (was.quiz !== now.quiz) return now.quiz ? "Quiz on: predict each contribution." : "Quiz off.";
-  if (was.naive !== now.naive) return `The backward pass goes in ${now.naive ? "the naive" : "topological"} order.`;
+  if (was.naive !== now.naive) return `Backward in ${now.naive ? "the naive" : "topological"} order.`;
   if (was.playing === now.playing) return "";
   if (now.playing) return `Playing at speed ${player.speed}.`;
   return `${now.position === player.total ? "The end." : "Paused."} ${stepWords(player)}`;
@@ -60,6 +60,7 @@ function stepWords(player) {
 }
 
 function resultWords(player) {
+  if (player.diverged) return stepWords(player);
   const { root } = player.data;
-  return player.diverged ? stepWords(player) : `${nameOf(player, root)} is now ${pretty(player.run.values[root])}.`;
+  return `${nameOf(player, root)} is now ${pretty(player.run.values[root])}.`;
 }

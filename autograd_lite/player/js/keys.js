@@ -3,7 +3,7 @@
 import { outwardPaths } from "./folding.js";
 
 // Rows of {group, keys, does, act}; `again` marks those that a held key repeats. Keys are those of
-// KeyboardEvent.key, letters in lower case.
+// KeyboardEvent.key, letters in lower case. The graph itself hears the keys that need a box in focus.
 export function keyTable(player, { view, time, panels, toggleHelp }) {
   const row = (group, keys, does, act, again = false) => ({ group, keys, does, act, again });
   return [
@@ -15,15 +15,17 @@ export function keyTable(player, { view, time, panels, toggleHelp }) {
     row("Time", [" "], "Play or pause", time.toggle),
     row("Time", ["+", "]"], "Faster", time.faster),
     row("Time", ["-", "["], "Slower", time.slower),
+    ...panels.map(({ name, title }, place) =>
+      row("Panels", [String(place + 1)], title, () => player.showTab(name))),
     row("Graph", ["j"], "Select the next node", () => selectBeside(player, view, 1), true),
     row("Graph", ["k"], "Select the node before", () => selectBeside(player, view, -1), true),
     row("Graph", ["Escape"], "Follow the steps again", () => player.select(null)),
+    row("Graph", ["ArrowUp", "ArrowDown"], "From box to box (one in focus)", null),
+    row("Graph", ["Enter"], "Pick or open the box in focus", null),
     row("Graph", ["f"], "Fit the picture", () => view.fit()),
-    row("Graph", ["o"], "Open or close the box of this node", () => toggleBox(player)),
+    row("Graph", ["o"], "Open or close the node's box", () => toggleBox(player)),
     row("Graph", ["e"], "Expand all boxes", () => player.setOpen(Object.keys(player.data.groups))),
     row("Graph", ["c"], "Collapse all boxes", () => player.setOpen([])),
-    ...panels.map(({ name, title }, place) =>
-      row("Panels", [String(place + 1)], title, () => player.showTab(name))),
     row("Try", ["r"], "Reset all values", () => player.resetLeaves()),
     row("Try", ["q"], "Quiz on or off", () => toggleQuiz(player)),
     row("Try", ["w"], "Wrong order on or off", () => toggleOrder(player, time)),
@@ -33,7 +35,7 @@ export function keyTable(player, { view, time, panels, toggleHelp }) {
 
 // The keys go to the page wherever the focus is, unless what has the focus needs them itself.
 export function listenToKeys(table) {
-  const acts = new Map(table.flatMap((row) => row.keys.map((key) => [key, row])));
+  const acts = new Map(table.filter(({ act }) => act).flatMap((row) => row.keys.map((key) => [key, row])));
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const key = keyOf(event);

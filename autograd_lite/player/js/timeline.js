@@ -50,12 +50,14 @@ function drawTrack(track, player) {
   const bar = (name, x, width) => svg("rect", { class: name, x, y: 8, width, height: 6 });
   const line = (name, x, y, end) => svg("line", { class: name, x1: x, x2: x, y1: y, y2: end });
   const past = { forward: bar("past forward", 0, 0), backward: bar("past backward", forwardCount, 0) };
-  const ticks = total <= TICKS ? Array.from({ length: total - 1 }, (_, place) => line("tick", place + 1, 8, 14)) : [];
+  const inner = Array.from({ length: total <= TICKS ? total - 1 : 0 }, (_, place) => place + 1);
+  const ticks = inner.map((place) => line("tick", place, 8, 14));
   const odd = player.diverged ? [] : player.run.steps.filter((step) => isNotFinite(player.run, step));
   track.setAttribute("viewBox", `0 0 ${total} 22`);
   track.replaceChildren(
-    bar("forward", 0, forwardCount), bar("backward", forwardCount, total - forwardCount), past.forward, past.backward,
-    ...ticks, line("seed", forwardCount, 3, 19), ...odd.map((step) => line("odd", step.index + 1, 1, 5)),
+    bar("forward", 0, forwardCount), bar("backward", forwardCount, total - forwardCount),
+    past.forward, past.backward, ...ticks, line("seed", forwardCount, 3, 19),
+    ...odd.map((step) => line("odd", step.index + 1, 1, 5)),
   );
   return past;
 }
@@ -64,7 +66,8 @@ function drawLabels(labels, player) {
   const { total, forwardCount } = player;
   labels.style.gridTemplateColumns = `minmax(0, ${forwardCount}fr) minmax(0, ${total - forwardCount}fr)`;
   labels.replaceChildren(
-    element("span", { class: "forward" }, "forward: values"), element("span", { class: "backward" }, "backward: gradients"),
+    element("span", { class: "forward" }, "forward", element("span", { class: "more" }, ": values")),
+    element("span", { class: "backward" }, "backward", element("span", { class: "more" }, ": gradients")),
   );
 }
 

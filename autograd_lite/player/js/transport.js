@@ -29,7 +29,8 @@ export function mountTransport(root, player, view) {
     transportButton("over", "Step over: on to the next part of the picture", "s", time.over),
   ];
   const [first, back, play, next, last, over] = buttons;
-  const place = element("p", { class: "place number" });
+  const [spot, phase] = [element("span"), element("span", { class: "more" })];
+  const place = element("p", { class: "place number" }, spot, phase);
   const speed = element("select", { onchange: () => time.setSpeed(Number(speed.value)) },
     SPEEDS.map((factor) => element("option", { value: factor }, `${factor}×`)));
   const bar = element("div", { class: "timeline" });
@@ -43,7 +44,9 @@ export function mountTransport(root, player, view) {
   );
   player.subscribe((changes) => {
     if (!changes.has("position") && !changes.has("run") && !changes.has("playing")) return;
-    place.textContent = placeInWords(player).join(" · ");
+    const [where, ...more] = placeInWords(player);
+    spot.textContent = where;
+    phase.textContent = more.map((word) => ` · ${word}`).join("");
     renamePlay(play, player);
     speed.value = String(player.speed);
     for (const button of [first, back]) setOff(button, player.position === 0);
@@ -103,7 +106,8 @@ function transportButton(name, title, key, act) {
 }
 
 function renamePlay(button, player) {
-  const name = player.playing ? "Pause" : player.position === player.total ? "Play again from the start" : "Play";
+  const start = player.position === player.total ? "Play again from the start" : "Play";
+  const name = player.playing ? "Pause" : start;
   button.setAttribute("aria-label", name);
   button.title = player.diverged ? "These numbers take another branch of the program" : `${name} (Space)`;
   button.classList.toggle("playing", player.playing);
