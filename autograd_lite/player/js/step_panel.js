@@ -11,6 +11,7 @@ const FEW_NAMES = 4;
 export function mountStep(root, player) {
   const panel = { player, allOf: null }; // the step whose parents are all shown
   const draw = () => {
+    root.dataset.position = player.position;
     replaceChildren(root, ...stepContent(panel, draw));
     shrinkWide(root);
   };
@@ -272,18 +273,13 @@ function endContent(player) {
 }
 
 function divergedContent(player) {
-  const guard = player.diverged;
-  const side = (operand) => {
-    if (typeof operand === "object") return pretty(operand.number);
-    return operand < player.data.shown ? nameOf(player, operand) : "a computed number";
-  };
-  const asked = `${side(guard.left)} ${guard.op} ${side(guard.right)}`;
+  const { text, outcome, at } = player.diverged;
   return [
     element("h2", { class: "step-title" }, "Another branch"),
-    element("p", {}, "With these numbers the program would take another branch: ", element("code", {}, asked),
-      ` was ${guard.outcome ? "true" : "false"} when it ran, and now is ${guard.outcome ? "false" : "true"}`,
-      guard.at ? [" (", element("code", {}, guard.at), ")"] : "", ". This graph says nothing about what it would compute there."),
-    element("button", { type: "button", class: "primary", onclick: () => player.resetLeaves() }, "Reset"),
+    element("p", {}, "On these numbers the program would take another branch: ", element("code", {}, text || "a condition"),
+      ` was ${outcome} when it ran and is ${!outcome} now`, at ? [" (", element("code", {}, at), ")"] : "",
+      ". This graph does not know what is computed there."),
+    element("button", { type: "button", class: "primary show-all", onclick: () => player.resetLeaves() }, "Reset"),
   ];
 }
 

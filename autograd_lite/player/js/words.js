@@ -23,14 +23,13 @@ export function spokenList(player, indices, most = NAMED_AT_ONCE) {
 
 // What was computed, in words: "a times b", "tanh of n4".
 export function spokenOperation(player, index) {
-  const { symbol, op, parents, rule } = player.nodes[index];
-  const spoken = SPOKEN_SIGNS[symbol];
-  if (spoken && parents.length === 2) return `${nameOf(player, parents[0])} ${spoken} ${nameOf(player, parents[1])}`;
-  if (spoken === "minus") return `minus ${nameOf(player, parents[0])}`;
-  if (spoken) {
-    const power = /<m[no][^>]*>([^<]*)<\/mn><\/msup>$/.exec(player.data.rules[rule].value);
-    return `${nameOf(player, parents[0])} ${spoken} ${power ? power[1] : ""}`.trim();
-  }
+  const { symbol, op, parents } = player.nodes[index];
+  const [, sign, constant] = /^(\W+)([\d.-]*)$/.exec(symbol) || [];
+  const spoken = SPOKEN_SIGNS[sign];
+  const first = parents.length ? nameOf(player, parents[0]) : "";
+  if (spoken && parents.length === 2) return `${first} ${spoken} ${nameOf(player, parents[1])}`;
+  if (spoken && constant) return `${first} ${spoken} ${constant.replace("-", "−")}`;
+  if (spoken) return `${spoken} ${first}`;
   return `${op} of ${spokenList(player, parents)}`;
 }
 
