@@ -208,10 +208,13 @@ def _written(left: Any, op: str, right: Any, number: float, outcome: bool) -> bo
 def _take_out(value: Any, *bounds: tuple[str, float]) -> None:
     """Write down within which bounds a conversion gives the plain number that the program goes on with."""
     if switches.count and current_mode().grad:
+        if abs(value._data) >= _ALL_WHOLE:
+            bounds = (("==", value._data),)
         for op, number in bounds:
             _written(value, op, None, number, _HOLDS[op](value._data, number))
 
 
+_ALL_WHOLE = 2.0**53  # from here on every float is a whole number, and its neighbours are further than 1 away
 _HOLDS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 

@@ -177,7 +177,7 @@ class _Numbering:
         names = [self.names[parent] for parent in parents]
         formula = value_words(value, names)[0]
         if not formula.startswith(f"{value.op.name}("):
-            formula = value_words(value, [f"({name})" if " " in name else name for name in names])[0]
+            formula = value_words(value, [name if _is_one_piece(name) else f"({name})" for name in names])[0]
         return formula if len(formula) <= LONGEST else f"{formula[: LONGEST - 1]}…"
 
     def _branch(self, guard: Guard) -> Branch:
@@ -186,7 +186,7 @@ class _Numbering:
             for value in (guard.left, guard.right)
         )
         words = [
-            number(seen) if index is None else self.names[index]
+            number(_as_float(seen)) if index is None else self.names[index]
             for index, seen in ((left, guard.left_number), (right, guard.right_number))
         ]
         return Branch(guard, left, right, f"{words[0]} {guard.op} {words[1]}")
@@ -194,6 +194,16 @@ class _Numbering:
 
 def _operand(index: int | None, seen: float) -> int | dict[str, Any]:
     return {"number": json_number(_as_float(seen))} if index is None else index
+
+
+def _is_one_piece(formula: str) -> bool:
+    """Whether a formula needs no brackets as an operand: all its spaces stand within brackets."""
+    depth = 0
+    for sign in formula:
+        depth += (sign == "(") - (sign == ")")
+        if sign == " " and depth == 0:
+            return False
+    return True
 
 
 def _as_float(number: float) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 import linecache
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..sources import Place
@@ -91,16 +92,28 @@ def _wanted(text: Sequence[str], spans: Iterable[tuple[int, int]], *, whole: boo
     return sorted(wanted)
 
 
-def _functions(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)
+def _functions(text: str) -> tuple[tuple[int, int], ...]:
     """First and last line of every function, decorators included; none where the text is no Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the user has seen what Python says about this text
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return [
+        return ()
+    return tuple(
         (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or node.lineno)
-        for node in ast.walk(tree)
+        for node in _blocks(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    )
+
+
+def _blocks(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement; expressions, of which there are many more, hold no functions of several lines."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, field, ())
+            waiting.extend(inner if isinstance(inner, list) else ())

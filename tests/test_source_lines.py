@@ -1,0 +1,567 @@
+"""The lines and columns that made the nodes, and the branches that the program took: what the player is told."""
+
+from __future__ import annotations
+
+import copy
+import doctest
+import functools
+import gc
+import json
+import math
+import random
+import textwrap
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograd_lite import Graph, Value, detect_anomaly, nn, no_grad, ops, scope, trace_source
+from autograd_lite.errors import ArgumentError, ValueTypeError
+from autograd_lite.guards import guards_of
+from autograd_lite.ops import TABLE
+from autograd_lite.player.data import page_data
+from autograd_lite.stepping import step
+
+from tests.test_contract_memory import alive
+
+Data = dict[str, Any]
+
+
+def run(text: str, path: Path | str, **names: Any) -> dict[str, Any]:
+    """Run a program as if it stood in the file `path`, which is written unless a bare name is given."""
+    source = textwrap.dedent(text)
+    if isinstance(path, Path):
+        path.write_text(source, encoding="utf-8")
+    space = {"Value": Value, "ops": ops, "nn": nn, "step": step, "trace_source": trace_source, **names}
+    exec(compile(source, str(path), "exec"), space)
+    return space
+
+
+def data_of(value: Any, **settings: Any) -> Data:
+    return page_data(step(value, **settings))
+
+
+def marked(data: Data, index: int) -> str:
+    """The text that the page marks for a node: the columns count in UTF-16 units."""
+    place = data["nodes"][index].get("place")
+    return "" if place is None else cut(data, place)
+
+
+def cut(data: Data, place: int) -> str:
+    file, line, start, end_line, end = data["sources"]["places"][place]
+    if start is None:
+        return f"line {line}"
+    lines = dict(data["sources"]["files"][file]["lines"])
+    found = [lines[number].encode("utf-16-le") for number in range(line, end_line + 1)]
+    found[-1] = found[-1][: 2 * end]
+    found[0] = found[0][2 * start :]
+    return "\n".join(part.decode("utf-16-le").strip() for part in found)
+
+
+def all_marked(data: Data) -> list[str]:
+    return [marked(data, index) for index in data["order"]]
+
+
+# --- lines and columns ----------------------------------------------------------------------------------
+
+
+def test_each_sub_expression_is_found_by_its_columns(tmp_path: Path) -> None:
+    space = run(
+        """
+        a, b, c = Value(1.0), Value(2.0), Value(3.0)
+        with trace_source():
+            loss = (a*b + c).tanh() - -a
+        """,
+        tmp_path / "train.py",
+    )
+    data = data_of(space["loss"])
+    assert all_marked(data) == ["a*b", "a*b + c", "(a*b + c).tanh()", "-a", "(a*b + c).tanh() - -a"]
+    assert {node.get("at", "train.py:4") for node in data["nodes"]} == {"train.py:4"}
+    assert [file["name"] for file in data["sources"]["files"]] == ["train.py"]
+    assert data["nodes"][0].get("place") is None  # the leaves were made before
+
+
+def test_columns_are_found_behind_letters_of_many_bytes(tmp_path: Path) -> None:
+    space = run(
+        """
+        x = Value(2.0)
+        with trace_source():
+            größe = "äöü 🎉 漢字"; y = x * x; z = (y
+                + x)
+        """,
+        tmp_path / "t.py",
+    )
+    assert all_marked(data_of(space["z"])) == ["x * x", "y\n+ x"]
+
+
+def test_expressions_over_several_lines_and_lambdas(tmp_path: Path) -> None:
+    space = run(
+        """
+        square = lambda v: v * v
+        def loss(x):
+            return (
+                square(x)
+                + x
+            )
+        steps = step(lambda: loss(Value(2.0)), source=True)
+        """,
+        tmp_path / "t.py",
+    )
+    data = page_data(space["steps"])
+    assert all_marked(data) == ["v * v", "square(x)\n+ x"]
+    assert data["nodes"][0]["at"] == "t.py:8"  # the leaf
+
+
+def test_nodes_made_inside_the_library_belong_to_the_call(tmp_path: Path) -> None:
+    space = run(
+        """
+        model = nn.MLP(2, [3, 1], seed=1)
+        steps = step(lambda: nn.mse(model([1.0, 2.0]), 1.0), source=True)
+        """,
+        tmp_path / "t.py",
+    )
+    data = page_data(space["steps"])
+    assert set(all_marked(data)) == {"model([1.0, 2.0])", "nn.mse(model([1.0, 2.0]), 1.0)"}
+
+
+def test_sums_and_reductions_of_python_belong_to_the_call(tmp_path: Path) -> None:
+    space = run(
+        """
+        xs = [Value(1.0), Value(2.0), Value(3.0)]
+        steps = step(lambda: sum(xs) * reduce(lambda p, q: p * q, xs), source=True)
+        """,
+        tmp_path / "t.py",
+        reduce=functools.reduce,
+    )
+    assert set(all_marked(page_data(space["steps"]))) == {
+        "sum(xs)", "p * q", "sum(xs) * reduce(lambda p, q: p * q, xs)"
+    }  # fmt: skip
+
+
+def test_text_without_a_file_has_its_line_alone() -> None:
+    space = run("\nwith trace_source():\n    y = Value(2.0) * 3.0", "<nowhere>")
+    data = data_of(space["y"])
+    assert data["nodes"][-1]["at"] == "<nowhere>:3"
+    assert data["sources"] == {
+        "files": [{"name": "<nowhere>", "lines": [[3, None]]}],
+        "places": [[0, 3, None, None, None]] * 2,  # the leaf and the product
+    }
+
+
+def test_a_file_that_became_shorter_is_no_trouble(tmp_path: Path) -> None:
+    space = run("\n\nwith trace_source():\n    y = Value(2.0) * 3.0", tmp_path / "t.py")
+    (tmp_path / "t.py").write_text("# gone\n", encoding="utf-8")
+    data = data_of(space["y"])
+    assert data["sources"]["places"] == [[0, 4, None, None, None]] * len(data["sources"]["places"])
+
+
+def test_a_doctest_shows_its_example() -> None:
+    example = doctest.DocTestParser().get_doctest(
+        ">>> x = Value(3.0)\n>>> data = page(step(lambda: x * x + x, source=True))\n",
+        {"Value": Value, "step": step, "page": page_data}, "lesson", None, 0,
+    )  # fmt: skip
+    result = doctest.DocTestRunner(verbose=False).run(example, clear_globs=False)
+    assert result.failed == 0
+    assert all_marked(example.globs["data"]) == ["x * x", "x * x + x"]
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    interactiveshell = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is not installed")
+    made = interactiveshell.InteractiveShell.instance()
+    yield made
+    interactiveshell.InteractiveShell.clear_instance()
+
+
+def test_cells_of_a_notebook_are_told_apart_even_if_they_read_the_same(shell: Any) -> None:
+    cells = [
+        "from autograd_lite import Value, trace_source, step\nx = Value(2.0)",
+        "with trace_source():\n    x = x * x",
+        "with trace_source():\n    x = x * x",
+        "steps = step(x)",
+    ]
+    for cell in cells:
+        shell.run_cell(cell, store_history=True).raise_error()
+    data = page_data(shell.user_ns["steps"])
+    assert [data["nodes"][index]["at"] for index in data["order"]] == ["In[2]:2", "In[3]:2"]
+    assert all_marked(data) == ["x * x", "x * x"]
+    whole = [[1, "with trace_source():"], [2, "    x = x * x"]]
+    assert data["sources"]["files"] == [{"name": f"In[{k}]", "lines": whole} for k in (2, 3)]
+
+
+# --- how much of the user's code is shown ---------------------------------------------------------------
+
+
+def shown_lines(data: Data) -> list[int]:
+    (file,) = data["sources"]["files"]
+    return [number for number, _ in file["lines"]]
+
+
+def test_a_short_file_is_shown_whole_and_of_a_long_one_the_functions_that_matter(tmp_path: Path) -> None:
+    program = (
+        "SECRET = 1\n" * 100
+        + "def f(x):\n    # how\n    return x * x\n"
+        + "#\n" * 100
+        + "steps = step(lambda: f(Value(2.0)), source=True)\n"
+        + "#\n" * 100
+    )
+    long = page_data(run(program, tmp_path / "long.py")["steps"])
+    assert shown_lines(long) == [101, 102, 103, *range(201, 208)]
+    short = page_data(
+        run(program.replace("#\n", "").replace("SECRET = 1\n", ""), tmp_path / "short.py")["steps"]
+    )
+    assert shown_lines(short) == [1, 2, 3, 4]
+
+
+def test_a_very_long_function_and_text_that_is_no_python_show_the_lines_around(tmp_path: Path) -> None:
+    body = "    x = x\n" * 60
+    space = run(f"def f(x):\n{body}    y = x * x\n{body}    return y\n", tmp_path / "t.py")
+    x = Value(2.0)
+    with trace_source():
+        y = space["f"](x)
+    assert shown_lines(data_of(y)) == list(range(59, 66))
+    (tmp_path / "t.py").write_text("?\n" * 300, encoding="utf-8")
+    assert shown_lines(data_of(y)) == list(range(59, 66))
+
+
+def test_without_source_no_code_is_in_the_page(tmp_path: Path) -> None:
+    space = run("x = Value(1.0)\nwith trace_source():\n    y = x * x if x > 0 else x", tmp_path / "t.py")
+    data = data_of(space["y"], source=False)
+    assert data["sources"] == {"files": [], "places": []}
+    assert not any("place" in entry for entry in [*data["nodes"], *data["guards"]])
+    assert [guard["text"] for guard in data["guards"]] == ["n0 > 0"]
+    assert "trace_source" not in json.dumps(data)
+    assert "trace_source" in json.dumps(data_of(space["y"]))
+
+
+# --- what step() takes ----------------------------------------------------------------------------------
+
+
+def test_step_calls_a_function_and_traces_it_if_asked() -> None:
+    x = Value(3.0, label="x")
+    assert step(lambda: x * x).gradients == {"x": 6.0, "n1": 1.0}
+    assert step(lambda: x * x).root.source == ""
+    assert step(lambda: x * x, source=True).root.source.startswith("test_source_lines.py:")
+
+
+def test_step_says_what_it_cannot_take() -> None:
+    x = Value(3.0)
+    with pytest.raises(ArgumentError, match=r"with trace_source\(\).*step\(lambda"):
+        step(x * x, source=True)
+    with pytest.raises(ValueTypeError, match="returned 3, not a Value"):
+        step(lambda: 3)  # type: ignore[arg-type,return-value]
+    with pytest.raises(ArgumentError, match="without arguments.*'q'"):
+        step(lambda q: q)  # type: ignore[arg-type,misc]
+    with pytest.raises(ValueTypeError, match="not list: give it the result"):
+        step([x])  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        step(lambda: x * (1 / 0))
+
+
+# --- what it costs --------------------------------------------------------------------------------------
+
+
+def test_untraced_nodes_get_no_dictionary() -> None:
+    x = Value(3.0)
+    with scope("a"):
+        assert x > 1.0
+        y = x * x
+    referents = gc.get_referents(y)
+    assert not any(isinstance(each, dict) for each in referents)
+    assert (y.source, y._guards) == ("", None)
+
+
+def test_traced_nodes_of_one_place_share_its_record() -> None:
+    with trace_source():
+        made = [Value(1.0) for _ in range(3)]
+        assert made[0] < made[1] or made[0] == made[1]
+    assert len({id(node._source) for node in made}) == 1
+
+
+def test_code_that_is_gone_leaves_no_record() -> None:
+    from autograd_lite.sources import _known
+
+    before = len(_known)
+    for _ in range(20):
+        run("with trace_source():\n    y = Value(2.0) * 3.0", "<text>")
+    gc.collect()
+    assert len(_known) <= before + 1
+
+
+# --- guards ---------------------------------------------------------------------------------------------
+
+
+def guards(data: Data) -> list[tuple[str, bool]]:
+    return [(guard["text"], guard["outcome"]) for guard in data["guards"]]
+
+
+def traced(function: Callable[..., Any], *numbers: float) -> Data:
+    """The page's data of `function` on leaves a, b, c."""
+    leaves = [Value(number, label=label) for number, label in zip(numbers, "abc", strict=False)]
+    return data_of(lambda: function(*leaves), source=True)
+
+
+def test_every_comparison_is_a_guard_once_and_in_order() -> None:
+    def f(a: Value, b: Value) -> Value:
+        outcomes = [a < b, a <= 2, 0.5 > a, a >= b, a == b, a != b, bool(a), not b, a < b, max(a, b) is b]
+        return a * b if len(outcomes) == 10 else a
+
+    assert guards(traced(f, 1.0, 2.0)) == [
+        ("a < b", True), ("a <= 2", True), ("a < 0.5", False), ("a >= b", False), ("a == b", False),
+        ("a != b", True), ("a != 0", True), ("b != 0", True), ("b > a", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::autograd_lite.errors.GradientDropped")
+@pytest.mark.parametrize(
+    ("convert", "expected"),
+    [
+        (float, [("a == 2.5", True)]),
+        (int, [("a >= 2", True), ("a < 3", True)]),
+        (round, [("a >= 1.5", True), ("a <= 2.5", True)]),
+        (math.floor, [("a >= 2", True), ("a < 3", True)]),
+        (math.ceil, [("a > 2", True), ("a <= 3", True)]),
+    ],
+)
+def test_numbers_taken_out_are_guards(convert: Any, expected: list[tuple[str, bool]]) -> None:
+    data = traced(lambda a: a * convert(a), 2.5)
+    assert guards(data) == expected
+
+
+@pytest.mark.filterwarnings("ignore::autograd_lite.errors.GradientDropped")
+@pytest.mark.parametrize("convert", [int, round, math.floor, math.ceil, math.trunc])
+def test_bounds_hold_exactly_where_the_conversion_gives_the_same(convert: Any) -> None:
+    grid = [k / 4 for k in range(-14, 15)] + [-0.0, math.nextafter(0.5, 0), math.nextafter(-1.5, 0), 1e20]
+    for number in grid:
+        data = traced(lambda a: a * convert(a), number)
+        for other in grid:
+            assert (divergence(data, other) is None) == (convert(other) == convert(number))
+
+
+def divergence(data: Data, *numbers: float) -> str | None:
+    """What `firstDivergence` of the page does, in Python: the first guard that does not hold."""
+    values = [node["value"] for node in data["nodes"]]
+    leaves = [index for index, node in enumerate(data["nodes"]) if node["label"] in ("a", "b", "c")]
+    for index, number in zip(sorted(leaves, key=lambda k: data["nodes"][k]["label"]), numbers, strict=True):
+        values[index] = number
+    for index in [*data["order"], *data["aside"]]:
+        node = data["nodes"][index]
+        rule = TABLE[data["rules"][node["rule"]]["op"]]
+        values[index] = rule.number(*(values[parent] for parent in node["parents"]))
+    holds: dict[str, Callable[[float, float], bool]] = {
+        "<": lambda p, q: p < q, "<=": lambda p, q: p <= q, ">": lambda p, q: p > q,
+        ">=": lambda p, q: p >= q, "==": lambda p, q: p == q, "!=": lambda p, q: p != q,
+    }  # fmt: skip
+    for guard in data["guards"]:
+        left, right = (
+            each["number"] if isinstance(each, dict) else values[each]
+            for each in (guard["left"], guard["right"])
+        )
+        if holds[guard["op"]](left, right) != guard["outcome"]:
+            return str(guard["text"])
+    return None
+
+
+def branching(a: Value, b: Value, c: Value) -> Value:
+    """A program whose branches compare nodes of the graph, nodes outside it, and each other."""
+    gap, start = (a - b) * c, a + b + c
+    if gap > 0.5:
+        a = a * 2.0
+    elif abs(gap) < max(b, c) / 4.0:
+        a = (a + b).tanh()
+    total = c * c
+    while total < 3.0:
+        total = total + (b * b + 0.5)
+    ranked = sorted([a, b, c, a * b], key=lambda v: v)
+    return start + ranked[0] * 3.0 + ranked[-1] + (total if b else c)
+
+
+def test_the_page_knows_exactly_when_another_graph_would_be_made() -> None:
+    rng = random.Random(3)
+    disagree = agree = 0
+    for _ in range(30):
+        here = [round(rng.uniform(-2, 2), 1) for _ in range(3)]
+        data = traced(branching, *here)
+        assert divergence(data, *here) is None
+        for _ in range(8):
+            there = [x + rng.choice([0, 0, 0.1, -0.2, 1.5]) for x in here]
+            other = traced(branching, *there)
+            # the same comparisons with the same outcomes, one by one: the same way through the program
+            same = guards(data) == guards(other)
+            assert (divergence(data, *there) is None) == same, (here, there)
+            agree, disagree = agree + same, disagree + (not same)
+    assert min(agree, disagree) > 30
+
+
+def test_guards_may_compare_nodes_outside_the_graph() -> None:
+    a, b = Value(2.0, label="a"), Value(1.0, label="b")
+    with trace_source():
+        error = (a - b).abs() * 2.0
+        loss = a * b if error > 0.25 else a
+    data = data_of(loss)
+    assert guards(data) == [("abs(a - b) * 2 > 0.25", True)]
+    hidden = data["nodes"][data["shown"] :]
+    assert data["shown"] == 3
+    assert [node["kind"] for node in hidden] == ["op", "op", "constant", "op"]
+    assert [data["nodes"][index]["op"] for index in data["aside"]] == ["sub", "abs", "mul"]
+    assert divergence(data, 2.0, 1.5) is None
+    assert divergence(data, 2.0, 1.9) == "abs(a - b) * 2 > 0.25"
+
+
+def test_guards_that_follow_no_leaf_are_dropped_and_repeated_ones_kept_once() -> None:
+    limit = Value(0.5)
+
+    def f(a: Value) -> Value:
+        assert limit * 2.0 > 0.1
+        assert all(a > limit for _ in range(1000))
+        return a * a
+
+    assert guards(traced(f, 1.0)) == [("a > 0.5", True)]
+
+
+def test_guards_of_an_earlier_round_say_nothing_about_this_graph() -> None:
+    w = Value(2.0, label="a")
+    with trace_source():
+        for _ in range(5):
+            loss = w * w if w > 1.0 else w.tanh() * w
+            assert loss > 0.0
+            loss.backward()
+            w.data -= 0.3 * w.grad
+            w.zero_grad()
+        final = w * w if w > 1.0 else w.tanh() * w
+    data = data_of(final)
+    assert w.data < 1.0
+    assert guards(data) == [("a > 1", False)]
+    assert divergence(data, w.data) is None
+    assert divergence(data, 1.5) == "a > 1"
+
+
+def test_what_a_branch_compared_has_branches_of_its_own() -> None:
+    a = Value(2.0, label="a")
+    with trace_source():
+        y = a * 3.0 if a > 1.0 else a
+    with trace_source():
+        z = a * a if y > 5.0 else a
+    assert guards(data_of(z)) == [("a > 1", True), ("a * 3 > 5", True)]
+
+
+def test_a_branch_on_a_hand_made_op_makes_the_page_still() -> None:
+    a = Value(2.0, label="a")
+    with trace_source():
+        out = Value(a.data + 1.0, (a,), "mine")
+        z = a * a if out > 1.0 else a
+    data = data_of(z)
+    assert data["guards"] == []
+    assert "a branch of the program depends on" in data["live"]
+
+
+def test_traced_says_whether_all_branches_are_known() -> None:
+    a = Value(2.0)
+    with trace_source():
+        y = a * a
+    with detect_anomaly():
+        z = a * a if a > 0.0 else a
+    assert data_of(y)["traced"] is True
+    assert data_of(y * 2.0)["traced"] is False
+    assert (data_of(z)["traced"], data_of(z)["guards"]) == (False, [])
+    assert data_of(copy.deepcopy(y))["traced"] is False
+    assert data_of(Graph.from_json(Graph(y).to_json()).to_values()[0])["traced"] is False
+
+
+def test_a_block_within_a_block_goes_on_and_another_starts_afresh() -> None:
+    a = Value(2.0, label="a")
+    with trace_source():
+        assert a > 1.0
+        with trace_source(), scope("s"):
+            assert a < 5.0
+        y = a * a
+    with trace_source():
+        z = a * a
+    assert guards(data_of(y)) == [("a > 1", True), ("a < 5", True)]
+    assert guards(data_of(z)) == []
+
+
+def test_comparisons_after_a_node_and_in_other_threads_do_not_bear_on_it() -> None:
+    a = Value(2.0, label="a")
+    with trace_source():
+        y = a * a
+        assert a > 1.0
+        thread = threading.Thread(target=lambda: a < 7.0)
+        thread.start()
+        thread.join()
+        z = a * a
+    assert guards(data_of(y)) == []
+    assert guards(data_of(z)) == [("a > 1", True)]
+
+
+def test_guards_with_special_numbers_can_be_written() -> None:
+    a = Value(math.nan, label="a")
+    with trace_source():
+        assert not a > math.inf
+        assert not a < 10**400
+        assert a != a
+        y = a * a
+    data = data_of(y)
+    assert guards(data) == [("a > inf", False), ("a < inf", False), ("a != a", True)]
+    assert [guard["right"] for guard in data["guards"]] == [{"number": "Infinity"}, {"number": "Infinity"}, 0]
+
+
+# --- memory ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_guards_make_no_cycles(no_collector: None) -> None:
+    a, b = Value(1.0), Value(2.0)
+    before = alive()
+    with trace_source():
+        y = a * b
+        z = y + a if y > b and b > y or a == a else y
+        z = z * y if z > y or y > z or max(y, z) else z
+        handle = weakref.ref(z)
+    y.backward()
+    assert guards(data_of(z))
+    gc.collect()  # what the page was made with
+    del y, z
+    assert handle() is None
+    assert alive() == before
+    assert gc.collect() == 0
+
+
+def test_a_long_run_of_branches_dies_without_recursion(no_collector: None) -> None:
+    x = Value(0.5)
+    before = alive()
+    with trace_source():
+        y = x
+        for _ in range(30_000):
+            y = y * 1.0001 if y > 0.1 else y
+    assert len(guards_of([y])) == 30_000
+    del y
+    assert alive() == before
+
+
+def test_a_copy_is_free_of_the_original(no_collector: None) -> None:
+    a = Value(1.0, label="a")
+    with trace_source():
+        y = a * a if a > 0.5 else a
+    twin, source = copy.deepcopy(y), y.source
+    handle = weakref.ref(y)
+    del y, a
+    assert handle() is None
+    assert twin.source == source
+
+
+def test_values_made_without_gradients_are_placed_too() -> None:
+    with no_grad(), trace_source():
+        y = Value(2.0) * 3.0
+    assert y.source.startswith("test_source_lines.py:")
+    assert y.is_leaf
