@@ -61,7 +61,9 @@ function sameGradient(a, b) {
 }
 
 function orderFindings(player, view) {
-  if (player.diverged) return [element("p", { class: "quiet" }, "On these numbers your program would take another branch: reset them to compare the orders.")];
+  const quiet = (text) => [element("p", { class: "quiet" }, text)];
+  if (player.diverged) return quiet("On these numbers your program would take another branch: reset them to compare the orders.");
+  if (player.quizHidden) return quiet("The gradients are hidden while a question of the quiz is open.");
   const found = compareOrders(player);
   const { sorted, naive, early, wrong } = found;
   const strips = [orderStrip(player, "Topological", sorted, new Map()), orderStrip(player, "Naive", naive, early)];

@@ -2,6 +2,7 @@
 
 import { calculated, diagnosis, quizClose } from "./answers.js";
 import { element, replaceChildren } from "./dom.js";
+import { derivativeElement, fillFormula, formulaElement, mathml, nameElement, partialTemplate } from "./formulas.js";
 import { pretty } from "./numbers.js";
 
 const FRESH_SCORE = { asked: 0, once: 0, helped: 0, shown: 0, streak: 0 };
@@ -178,15 +179,19 @@ function questionText(quiz, { kind, node, parent, upstream, push, names, operand
     " on. What will it add to the gradient of ", quizName(parent), `${twice}?`];
 }
 
-function hintsOf(player, { kind, node, push, parent, upstream, operands }, count) {
-  const line = (text) => element("p", {}, text);
-  if (kind === "value") {
-    const rule = player.data.rules[node.rule];
-    return [count > 0 && line(`${node.op}: ${rule ? rule.summary : "a hand-made op"}`), count > 1 && line(`of ${operands.map((x) => pretty(x)).join(" and ")}`)].filter(Boolean);
-  }
+// First the rule as a formula, then its numbers.
+function hintsOf(player, { kind, node, push, parent, upstream }, count) {
+  const rule = player.data.rules[node.rule];
+  const position = kind === "value" ? 0 : push.position;
+  const template = rule && (kind === "value" ? rule.value : partialTemplate(rule, position, node.parents.length));
+  const of = (operands) => (template ? fillFormula(template, operands, position) : "?");
+  const left = kind === "value" ? nameElement(node.text) : derivativeElement(node.text, parent.text);
+  const line = (...content) => element("p", {}, ...content);
   return [
-    count > 0 && line(`Multiply what came in by the local derivative of ${node.text} with respect to ${parent.text}.`),
-    count > 1 && line(`The local derivative is ${pretty(push.local)}, what came in is ${pretty(upstream)}.`),
+    count > 0 && line(formulaElement(left, mathml("mo", "=")), " ", of(node.parents.map((operand) => player.nodes[operand].text))),
+    count > 1 && line(formulaElement(left, mathml("mo", "=")), " ", kind === "value"
+      ? of(node.parents.map((operand) => player.run.values[operand]))
+      : `${pretty(push.local)}, to be multiplied by what came in, ${pretty(upstream)}`),
   ].filter(Boolean);
 }
 

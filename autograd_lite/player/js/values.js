@@ -7,15 +7,6 @@ import { exact, format, parsed, pretty } from "./numbers.js";
 const MANY_LEAVES = 20; // with more than this, groups start closed and a filter field appears
 const ROWS_AT_ONCE = 40;
 
-// Why no number is true at the moment, as a sentence; "" while the program would go the recorded way.
-export function divergenceSentence(player) {
-  const guard = player.diverged;
-  if (!guard) return "";
-  const { condition, place } = divergedCondition(player, guard);
-  return `On these numbers your program would take another branch: ${condition}${place} was ${guard.outcome}, ` +
-    `now it is ${!guard.outcome}.`;
-}
-
 export function mountValues(root, player, view) {
   if (!player.isLive) {
     root.append(element("p", {}, "The numbers of this graph cannot be moved here."), element("p", { class: "quiet" }, `${player.data.live}.`));
@@ -33,8 +24,7 @@ export function mountValues(root, player, view) {
   const list = makeLeafList(panel, leaves);
   root.append(head.body, banner, descent.body, ...list);
   if (constants.length) {
-    const title = `Numbers of the expression (${constants.length})`;
-    root.append(makeLeafGroup(panel, { title, leaves: constants, children: [] }, false));
+    root.append(makeLeafGroup(panel, { title: "Numbers of the expression", leaves: constants, children: [] }, false));
   }
   if (!player.data.traced) root.append(element("p", { class: "quiet small-print" }, untracedNote()));
 
@@ -67,22 +57,17 @@ function moveSoon(panel, index, number) {
   });
 }
 
-function divergedCondition(player, guard) {
-  const name = (operand) => (typeof operand === "object" ? format(operand.number) : player.nodes[operand].text);
-  const condition = guard.text || `${name(guard.left)} ${guard.op} ${name(guard.right)}`;
-  return { condition, place: guard.at ? ` at ${guard.at}` : "" };
-}
-
 function fillBanner(banner, player) {
   const guard = player.diverged;
   banner.hidden = !guard;
   if (!guard) return banner.replaceChildren();
-  const { condition, place } = divergedCondition(player, guard);
+  const name = (operand) => (typeof operand === "object" ? format(operand.number) : player.nodes[operand].text);
+  const condition = guard.text || `${name(guard.left)} ${guard.op} ${name(guard.right)}`;
   replaceChildren(
     banner,
     element("p", {},
       "On these numbers your program would take another branch: ", element("code", {}, condition),
-      `${place} was ${guard.outcome}, now it is ${!guard.outcome}.`),
+      `${guard.at ? ` at ${guard.at}` : ""} was ${guard.outcome}, now it is ${!guard.outcome}.`),
     element("p", {}, "What follows there is not known to this page, so no numbers are shown. Reset returns to the recorded run."),
   );
 }
@@ -141,7 +126,7 @@ function makeDescent(panel, leaves) {
       player.setLeaves(pairs.filter(([, number]) => Number.isFinite(number)));
       count += 1;
     }
-    if (player.diverged) return void (said.textContent = divergenceSentence(player));
+    if (player.diverged) return void (said.textContent = `Step ${count} leads to another branch of the program.`);
     const after = player.sortedRun.values[root];
     const rose = (after - before) * player.data.seed > 0;
     said.textContent = `After ${count} step${count > 1 ? "s" : ""}: ${player.nodes[root].text} ${pretty(before)} → ${pretty(after)}` +
@@ -226,9 +211,8 @@ function leavesWithin(group) {
 function makeLeafGroup(panel, group, open) {
   const rows = element("ul", { class: "leaf-rows" });
   const inside = element("div", { class: "leaf-group-body" });
-  const total = leavesWithin(group);
-  const count = group.title.endsWith(")") ? null : element("span", { class: "quiet" }, ` ${total}`);
-  const body = element("details", { class: "leaf-group" }, element("summary", {}, group.title, count), inside);
+  const body = element("details", { class: "leaf-group" },
+    element("summary", {}, group.title, element("span", { class: "quiet" }, ` ${leavesWithin(group)}`)), inside);
   const fill = () => {
     if (body.open === inside.hasChildNodes()) return;
     emptyLeafRows(panel, inside);
