@@ -65,38 +65,62 @@ class Case(NamedTuple):
 
 
 WHY = {
-    "dead relu": Case(lambda x: named((x * 2.0).relu(), "unit") + 1.0, -3.0, "dead", ("unit",), ("dead ReLU", "−6")),
+    "dead relu": Case(
+        lambda x: named((x * 2.0).relu(), "unit") + 1.0, -3.0, "dead", ("unit",), ("dead ReLU", "−6")
+    ),
     "dead on two ways": Case(
-        lambda x: named(x.relu(), "one") + named((x * 0.5).relu(), "two"), -1.0, "dead", ("one", "two"), ("All 2 ways",)
+        lambda x: named(x.relu(), "one") + named((x * 0.5).relu(), "two"),
+        -1.0,
+        "dead",
+        ("one", "two"),
+        ("All 2 ways",),
     ),
     "clipped": Case(lambda x: named(x.clip(-1.0, 1.0), "unit") * 2.0, 7.0, "clipped", ("unit", "x")),
     "not the larger": Case(
-        lambda x: named(ops.maximum(x, leaf(5.0, "y")), "top") * 2.0, 1.0, "not chosen", ("top",), ("maximum(1, 5)",)
+        lambda x: named(ops.maximum(x, leaf(5.0, "y")), "top") * 2.0,
+        1.0,
+        "not chosen",
+        ("top",),
+        ("maximum(1, 5)",),
     ),
-    "saturated tanh": Case(lambda x: named(x.tanh(), "unit") * 3.0, 20.0, "saturated", ("unit", "x"), ("tanh(20)",)),
-    "saturated for good": Case(lambda x: named(x.tanh(), "unit") * 3.0, 500.0, "saturated", ("unit", "x"), ("flat",)),
-    "cancelled": Case(lambda x: named(x - x, "none") * 5.0, 2.0, "cancelled", ("none",), ("5 through", "−5 through")),
+    "saturated tanh": Case(
+        lambda x: named(x.tanh(), "unit") * 3.0, 20.0, "saturated", ("unit", "x"), ("tanh(20)",)
+    ),
+    "saturated for good": Case(
+        lambda x: named(x.tanh(), "unit") * 3.0, 500.0, "saturated", ("unit", "x"), ("flat",)
+    ),
+    "cancelled": Case(
+        lambda x: named(x - x, "none") * 5.0, 2.0, "cancelled", ("none",), ("5 through", "−5 through")
+    ),
     "cancelled further on": Case(
         lambda x: (lambda a: a - a)(named(x * 3.0, "mid")), 2.0, "cancelled", ("mid",), ("cancel",)
     ),
     "vanishing": Case(lambda x: chained(x, 0.5, 60), 1.0, "vanishing", (), ("0.5 × 0.5", "(60 factors)")),
     "growing": Case(lambda x: chained(x, 3.0, 40), 1.0, "growing", (), ("3 × 3", "(40 factors)")),
     "small factor": Case(lambda x: named(x * 1e-9, "weak"), 1.0, "small factor", ("weak",), ("1e−09",)),
-    "steep op": Case(lambda x: named(x.reciprocal(), "turned"), 1e-5, "huge factor", ("turned", "x"), ("−1e+10",)),
+    "steep op": Case(
+        lambda x: named(x.reciprocal(), "turned"), 1e-5, "huge factor", ("turned", "x"), ("−1e+10",)
+    ),
     "large exp": Case(lambda x: named(x.exp(), "e"), 30.0, "huge factor", ("e",), ("exp(30)",)),
     "overflow": Case(lambda x: named((x * 10.0).exp(), "e") * 2.0, 100.0, "overflow", ("e",), ("exp(1000)",)),
     "log of 0": Case(lambda x: named(x.log(), "l") + 1.0, 0.0, "domain", ("l",), ("log(0)", "a > 0")),
     "sqrt at 0": Case(lambda x: named(x.sqrt(), "root"), 0.0, "steep", ("root", "x"), ("slope inf at 0",)),
-    "zero rule": Case(lambda x: named((x * x).sqrt(), "size") + 1.0, 0.0, "zero rule", ("n1",), ("0 meets inf",)),
+    "zero rule": Case(
+        lambda x: named((x * x).sqrt(), "size") + 1.0, 0.0, "zero rule", ("n1",), ("0 meets inf",)
+    ),
     "0 times x": Case(lambda x: named(leaf(0.0, "z") * x, "p") + 1.0, 3.0, "times zero", ("p", "z")),
     "unused arm": Case(unused_arm, 3.0, "not chosen", ("chosen",)),
     "a step": Case(lambda x: named(x.round(), "r") * 2.0, 1.2, "step", ("r",), ("slope 0 everywhere",)),
     "minimum": Case(lambda x: named(x**2, "sq") * 2.0, 0.0, "flat point", ("sq",), ("minimum",)),
-    "its own square": Case(lambda x: named(x * x, "sq") + 1.0, 0.0, "flat point", ("sq",), ("multiplied by itself",)),
+    "its own square": Case(
+        lambda x: named(x * x, "sq") + 1.0, 0.0, "flat point", ("sq",), ("multiplied by itself",)
+    ),
     "kink": Case(lambda x: named(x.relu(), "unit") * 2.0, 0.0, "kink", ("unit",), ("slope 0 at 0",)),
-    "NaN leaf": Case(lambda x: named(x * 2.0, "d") * leaf(1.0, "y") * x, NAN, "given", ("x",), ("given NaN",)),
+    "NaN leaf": Case(
+        lambda x: named(x * 2.0, "d") * leaf(1.0, "y") * x, NAN, "given", ("x",), ("given NaN",)
+    ),
     "ordinary": Case(lambda x: (x * 2.0).tanh() + x, 0.3, ""),
-}  # fmt: skip
+}
 
 
 def place_of(steps: Any, text: str) -> int:
@@ -124,7 +148,7 @@ def test_the_reason_for_a_gradient_names_the_culprit(open_player: Any, case: Cas
     assert why.get_attribute("data-verdict") == case.verdict, text
     buttons = why.locator("button").all_inner_texts()
     assert set(case.culprits) <= set(buttons), (text, buttons)
-    assert all(word in text for word in case.words), text
+    assert all(word.lower() in text.lower() for word in case.words), text
 
 
 VALUES = {
@@ -132,7 +156,7 @@ VALUES = {
     "a pole": (lambda x: named(1.0 / x, "p") + x, 0.0, "domain", ("p",), ("1 / 0", "b ≠ 0")),
     "too large": (lambda x: named(x.exp(), "e") + x, 1000.0, "overflow", ("e",), ("exp(1000)",)),
     "from infinities": (lambda x: named(x.exp(), "e") - x.exp(), 1000.0, "domain", ("n3",), ("inf − inf",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("make", "x", "verdict", "culprits", "words"), VALUES.values(), ids=VALUES.keys())
@@ -145,7 +169,7 @@ def test_a_value_that_is_not_finite_is_traced_to_where_it_began(
     assert why.get_attribute("data-verdict") == verdict, text
     assert "Why the value is" in text
     assert set(culprits) <= set(why.locator("button").all_inner_texts()), text
-    assert all(word in text for word in words), text
+    assert all(word.lower() in text.lower() for word in words), text
 
 
 def test_a_note_leads_to_the_culprit(open_player: Any) -> None:
@@ -225,7 +249,7 @@ CHECKS = {
     "hand-made": (lambda x: by_hand(x, leaf(3.0, "y")) * 2.0, 2.0, "unknown"),
     "the result": (lambda x: x, 2.0, "agrees"),
     "steep": (lambda x: x.exp(), 200.0, "agrees"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("make", "x", "verdict"), CHECKS.values(), ids=CHECKS.keys())
@@ -264,8 +288,10 @@ EVERY_NODE = """async () => {
       .filter((cell) => cell.closest("tr").querySelector(".share"));
     const total = panel.querySelector(".total .number");
     found.push({
-      check: panel.querySelector("[data-check]").dataset.check, text: panel.querySelector(".inspect-check").innerText,
-      amounts: rows.map(number), total: total && number(total), many: panel.textContent.includes("smaller ones"),
+      check: panel.querySelector("[data-check]").dataset.check,
+      text: panel.querySelector(".inspect-check").innerText,
+      amounts: rows.map(number), total: total && number(total),
+      many: panel.textContent.includes("smaller ones"),
     });
   }
   return found;

@@ -2,24 +2,24 @@
 
 // The slope of the result by node `index` beside the gradient of the run. `verdict` is "agrees", "differs",
 // "kink" (the sides differ), "edge" (one side is outside the domain or infinitely steep), "unsettled",
-// "slope" (there is no gradient to compare) or "unknown", with `reason`: text, and node numbers to name.
+// "slope" (there is no gradient to compare) or "unknown", with `parts`: text and {node}.
 export function checkedGradient(player, index) {
   const { data, run } = player;
   const later = dependentsOf(data, index);
   const unruled = later.find((node) => data.nodes[node].rule < 0);
   if (unruled !== undefined) {
-    return { verdict: "unknown", reason: [unruled, " is a hand-made op on the way: the page does not know its rule"] };
+    return { verdict: "unknown", parts: [{ node: unruled }, " is a hand-made op on the way: the page does not know its rule."] };
   }
   const f = resweeper(player, index, later);
   const x = run.values[index];
   if (!Number.isFinite(x) || !Number.isFinite(f(x))) {
-    return { verdict: "unknown", reason: ["differences need finite numbers here and in the result"] };
+    return { verdict: "unknown", parts: ["Differences need finite numbers here and in the result."] };
   }
   const gradient = run.gradients[index];
   const [slope, error] = settledSlope(f, x);
   const sides = [1e-4, 1e-6].map((step) => slopesOfSides(f, x, step * Math.max(1, Math.abs(x))));
   const floor = roundingFloor(run.values, later, x);
-  const found = { slope, error, gradient, left: sides[0].left, right: sides[0].right, reason: deliberate(player, later) };
+  const found = { slope, error, gradient, left: sides[0].left, right: sides[0].right, parts: deliberate(player, later) };
   if (gradient !== null) found.relative = Math.abs(slope - gradient) / Math.max(Math.abs(slope), Math.abs(gradient), 1e-300);
   return { ...found, verdict: verdictOf(found, sides, floor, conditionScale(run, index)) };
 }
@@ -117,9 +117,9 @@ function deliberate({ data, run }, later) {
   for (const { node, upstream, contributions } of run.steps) {
     if (!among.has(node)) continue;
     const rule = data.rules[data.nodes[node].rule];
-    if (rule.kink.includes("on purpose")) return [node, ` stops the gradient on purpose (${rule.op})`];
+    if (rule.kink.includes("on purpose")) return ["; ", { node }, ` stops the gradient on purpose (${rule.op}).`];
     const absorbed = contributions.some(({ tracked, local }) => tracked && (upstream === 0 ? !Number.isFinite(local) : local === 0 && !Number.isFinite(upstream)));
-    if (absorbed) return ["at ", node, " 0 meets an infinite slope; by the zero rule their product counts as 0"];
+    if (absorbed) return ["; at ", { node }, " 0 meets an infinite slope: by the zero rule their product counts as 0."];
   }
-  return data.live === true ? [] : [data.live];
+  return data.live === true ? ["."] : [`. ${data.live}.`];
 }
