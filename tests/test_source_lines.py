@@ -1,4 +1,4 @@
-"""The lines and columns that made the nodes, and the branches that the program took: what the player is told."""
+"""Source lines: the columns that made the nodes, and the branches the program took, as the player has them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from autograd_lite.guards import guards_of
 from autograd_lite.ops import TABLE
 from autograd_lite.player.data import page_data
 from autograd_lite.stepping import step
-
 from tests.test_contract_memory import alive
 
 Data = dict[str, Any]
@@ -253,7 +252,7 @@ def test_step_says_what_it_cannot_take() -> None:
         step(x * x, source=True)
     with pytest.raises(ValueTypeError, match="returned 3, not a Value"):
         step(lambda: 3)  # type: ignore[arg-type,return-value]
-    with pytest.raises(ArgumentError, match="without arguments.*'q'"):
+    with pytest.raises(ArgumentError, match=r"without arguments.*'q'"):
         step(lambda q: q)  # type: ignore[arg-type,misc]
     with pytest.raises(ValueTypeError, match="not list: give it the result"):
         step([x])  # type: ignore[arg-type]
@@ -306,7 +305,7 @@ def traced(function: Callable[..., Any], *numbers: float) -> Data:
 
 def test_every_comparison_is_a_guard_once_and_in_order() -> None:
     def f(a: Value, b: Value) -> Value:
-        outcomes = [a < b, a <= 2, 0.5 > a, a >= b, a == b, a != b, bool(a), not b, a < b, max(a, b) is b]
+        outcomes = [a < b, a <= 2, a < 0.5, a >= b, a == b, a != b, bool(a), not b, a < b, max(a, b) is b]
         return a * b if len(outcomes) == 10 else a
 
     assert guards(traced(f, 1.0, 2.0)) == [
@@ -525,7 +524,7 @@ def test_guards_make_no_cycles(no_collector: None) -> None:
     before = alive()
     with trace_source():
         y = a * b
-        z = y + a if y > b and b > y or a == a else y
+        z = y + a if (y > b and b > y) or a == a else y
         z = z * y if z > y or y > z or max(y, z) else z
         handle = weakref.ref(z)
     y.backward()
