@@ -194,7 +194,7 @@ class _Printer:
             asked = self.print(test)
             if not (test.is_condition or isinstance(test.leaf, bool) or test.leaf in ops.select.immediates):
                 asked = f"<mrow>{self.print(test, 4)}<mo>≠</mo><mn>0</mn></mrow>"
-            lines.append(_line(self.print(chosen), f"<mtext>if </mtext>{asked}"))
+            lines.append(_line(self.print(chosen), f"<mtext>if\u00a0</mtext>{asked}"))
             rest = other
         lines.append(_line(self.print(rest), "<mtext>otherwise</mtext>"))
         return f'<mrow><mo stretchy="true">{{</mo><mtable class="cases">{"".join(lines)}</mtable></mrow>'

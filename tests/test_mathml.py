@@ -36,7 +36,7 @@ def operands_of(template: str) -> set[int]:
 
 def plain(template: str) -> str:
     """A template as plain text: (a)/(b) for fractions, a^(b) for powers, r(a) for roots."""
-    return written(parsed(template)).replace("\u2061", "")
+    return written(parsed(template)).replace("\u2061", "").replace("\u00a0", " ")
 
 
 def written(element: ET.Element) -> str:

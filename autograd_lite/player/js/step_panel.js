@@ -1,5 +1,6 @@
 // What the step just done did: the chain rule as formula, with numbers, and as before + added = after.
 
+import { opSign } from "./appearance.js";
 import { element, replaceChildren } from "./dom.js";
 import { derivativeElement, fillFormula, formulaElement, mathml, nameElement, numberElement, partialTemplate } from "./formulas.js";
 import { pretty } from "./numbers.js";
@@ -13,7 +14,8 @@ export function mountStep(root, player) {
   const draw = () => {
     root.dataset.position = player.position;
     replaceChildren(root, ...stepContent(panel, draw));
-    shrinkWide(root);
+    // all panels are drawn before anything is measured
+    requestAnimationFrame(() => shrinkWide(root));
   };
   player.subscribe((changes) => {
     if (changes.has("position") || changes.has("run") || changes.has("mode")) draw();
@@ -36,12 +38,12 @@ function stepContent(panel, draw) {
 // --- the parts of a card ----------------------------------------------------------------------------------
 
 function stepHeading(player, step) {
-  const { text, symbol, op, at } = player.nodes[step.node];
+  const { text, op, at } = player.nodes[step.node];
   return element("header", { class: "step-heading" },
     element("span", { class: `phase-badge ${step.phase}` }, step.phase === "forward" ? "Forward" : "Backward"),
     element("span", { class: "step-count" }, `step ${step.index + 1} of ${player.total}`),
     element("h2", { class: "step-name" }, nodeLink(player, step.node, text),
-      step.action === "seed" ? null : element("span", { class: "op-chip", title: op }, symbol),
+      step.action === "seed" ? null : element("span", { class: "op-chip", title: op }, opSign(player.nodes[step.node])),
       step.action === "propagate" ? reminder(player, step.node) : null),
     at && step.phase === "forward" ? element("span", { class: "step-at quiet" }, at) : null,
   );
@@ -144,13 +146,18 @@ function backwardContent(panel, step, draw) {
   came.setAttribute("class", "gradient");
   return [
     element("p", { class: "came-in" }, element("span", { class: "quiet" }, "came in"), came),
-    node.note ? element("p", { class: "step-note" }, node.note) : null,
+    hookNote(node) ? element("p", { class: "step-note" }, hookNote(node)) : null,
     chainRule(root, node.text),
     element("ul", { class: "pushes" }, shown.map((push) => pushBlock(player, step, push))),
     all ? null : element("button", {
       type: "button", class: "show-all", onclick: () => { panel.allOf = step; draw(); },
     }, `Show all ${contributions.length}`),
   ].filter(Boolean);
+}
+
+// What a hook did to a node's gradient; that an op is hand-made is said elsewhere.
+function hookNote(node) {
+  return (node.note || "").replace(/^hand-made op(, )?/, "");
 }
 
 // The general line, of which every block below is a case.
@@ -230,7 +237,8 @@ function pushStatus(player, push, parent) {
   if (push.late) return element("p", { class: "push-status bad" }, `too late: ${parent.text} had already passed on its gradient`);
   const waiting = [...new Set(push.waitingFor)];
   if (!waiting.length) {
-    return element("p", { class: "push-status good" }, `✓ gradient of ${parent.text} complete`, parent.note ? ` (${parent.note})` : "");
+    return element("p", { class: "push-status good" }, `✓ gradient of ${parent.text} complete`,
+      hookNote(parent) ? ` (${hookNote(parent)})` : "");
   }
   const names = waiting.slice(0, FEW_NAMES).flatMap((index, place) => [place ? ", " : " ", nodeLink(player, index)]);
   const more = waiting.length > FEW_NAMES ? ` and ${waiting.length - FEW_NAMES} more` : "";
@@ -242,7 +250,7 @@ function pushStatus(player, push, parent) {
 function startContent(player) {
   const root = nameOf(player, player.data.root);
   const inner = player.forwardCount;
-  const leaves = player.nodes.filter((node, index) => node.kind === "leaf" && index < player.data.shown).length;
+  const leaves = player.nodes.filter(({ kind, index }) => kind === "leaf" && index < player.data.shown).length;
   return [
     element("h2", { class: "step-title" }, "Two passes over one graph"),
     element("ol", { class: "plan" },
@@ -255,17 +263,20 @@ function startContent(player) {
 }
 
 function endContent(player) {
-  const { nodes, state } = player;
-  const leaves = nodes.filter((node) => node.kind === "leaf" && node.index < player.data.shown && state.gradients[node.index] !== null);
+  const { state, sortedRun } = player;
+  const leaves = player.nodes.filter(({ kind, index }) => kind === "leaf" && index < player.data.shown && state.gradients[index] !== null);
   leaves.sort((a, b) => Number(!a.label) - Number(!b.label) || a.index - b.index);
-  const root = nameOf(player, player.data.root);
-  const row = ({ index, text }) => element("tr", {}, element("th", { scope: "row" }, nodeLink(player, index, text)),
-    element("td", { class: "number" }, pretty(state.values[index])),
-    element("td", { class: "number gradient" }, pretty(state.gradients[index])));
+  const row = ({ index, text }) => {
+    const [found, right] = [state.gradients[index], sortedRun.gradients[index]];
+    return element("tr", {}, element("th", { scope: "row" }, nodeLink(player, index, text)),
+      element("td", {}, pretty(state.values[index])),
+      Object.is(found, right) ? element("td", { class: "gradient" }, pretty(found))
+        : element("td", { class: "bad" }, `${pretty(found)} (right: ${pretty(right)})`));
+  };
+  const heads = ["input", "value", "gradient"].map((head) => element("th", { scope: "col" }, head));
   return [
-    element("h3", { class: "end-title" }, `Done: how ${root} depends on its inputs`),
-    element("table", { class: "end-table" },
-      element("thead", {}, element("tr", {}, ["input", "value", "gradient"].map((head) => element("th", { scope: "col" }, head)))),
+    element("h3", { class: "end-title" }, `Done: how ${nameOf(player, player.data.root)} depends on its inputs`),
+    element("table", { class: "end-table number" }, element("thead", {}, element("tr", {}, heads)),
       element("tbody", {}, leaves.slice(0, FEW_PARENTS).map(row))),
     leaves.length > FEW_PARENTS ? element("button", { type: "button", class: "show-all", onclick: () => player.showTab("values") },
       `See all ${leaves.length} in Values`) : null,
