@@ -49,17 +49,19 @@ PLAY = """
   const shown = (run) => [run.values.map(write), run.gradients.map(write)];
   return cases.map(({ data, rounds }, place) => {
     const one = new Player(data, rules[place]);
-    const found = rounds.map((moves) => {
+    const after = (moves) => {
       for (const [leaf, number] of moves) one.setLeaf(leaf, read(number));
       return shown(one.run);
-    });
+    };
+    const found = rounds.map(after);
     one.resetLeaves();
-    return { found, reset: shown(one.run) };
+    return { found, reset: shown(one.run), again: after(rounds[0]) };
   });
 }
 """
 
 Moves = dict[int, float]
+Shown = tuple[list[Any], list[Any]]  # values and gradients
 
 
 class Case(NamedTuple):
@@ -70,10 +72,11 @@ class Case(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What the page shows after each round, and after the reset: values and gradients."""
+    """What the page shows: after each round, after the reset, and after the first round done once more."""
 
-    rounds: list[tuple[list[Any], list[Any]]]
-    reset: tuple[list[Any], list[Any]]
+    rounds: list[Shown]
+    reset: Shown
+    again: Shown
 
 
 def read(entries: Sequence[Any]) -> list[Any]:
@@ -93,12 +96,14 @@ def played(page: Any, cases: Sequence[Case]) -> list[Played]:
     answers = page.evaluate(f"(text) => {{ const rules = [{rules}]; return ({PLAY})(JSON.parse(text)); }}",
                             json.dumps(data))  # fmt: skip
     return [
-        Played(
-            [(read(values), read(gradients)) for values, gradients in answer["found"]],
-            (read(answer["reset"][0]), read(answer["reset"][1])),
-        )
+        Played([shown(each) for each in answer["found"]], shown(answer["reset"]), shown(answer["again"]))
         for answer in answers
     ]
+
+
+def shown(answer: list[list[Any]]) -> Shown:
+    values, gradients = answer
+    return read(values), read(gradients)
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +237,8 @@ def test_two_hundred_random_graphs_agree_with_python(page: Any) -> None:
             ]
         assert all(map(same, found.reset[0], case.steps.passes.values))
         assert all(map(same, found.reset[1], case.steps.passes.gradients))
+        for again, before in zip(found.again, found.rounds[0], strict=True):
+            assert all(map(same, again, before))
     assert wrong == []
 
 
