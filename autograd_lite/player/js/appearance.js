@@ -75,6 +75,7 @@ function phaseClasses(index, known) {
   const { player, state } = known;
   const node = player.nodes[index];
   if (node.kind === "constant") return ["constant"];
+  if (node.frozen) return ["frozen", "computed"];
   if (unknownNow(node, known)) return ["unknown"];
   if (state.values[index] === null) return ["pending"];
   if (state.phase === "forward") return ["computed"];

@@ -43,7 +43,10 @@ export function cutTo(text, most, font) {
 
 // The kind of a box decides its colours: those of the drawings.
 export function kindOf(part, data) {
-  if (part.kind === "group") return part.members.includes(data.root) ? "group result" : "group";
+  if (part.kind === "group") {
+    if (part.members.includes(data.root)) return "group result";
+    return part.members.every((index) => data.nodes[index].kind === "leaf") ? "group leaf" : "group";
+  }
   const node = data.nodes[part.node];
   const kind = node.kind === "leaf" && node.scope ? "parameter" : node.kind;
   return part.node === data.root ? `${kind === "opaque" ? "opaque" : "output"} result` : kind;

@@ -101,9 +101,16 @@ function arrangeLevel(levels, path, direction) {
     const { x, y } = graph.node(id);
     Object.assign(item, { x: x * flipX - item.width / 2, y: y * flipY - item.height / 2 });
   }
+  const [side, size] = direction === "LR" ? ["x", "width"] : ["y", "height"];
+  const first = Math.min(...[...items.values()].map((item) => item[side]));
+  const last = Math.max(...[...items.values()].map((item) => item[side] + item[size]));
   for (const edge of edges.values()) {
     const points = graph.edge(edge.from, edge.to).points.slice(1, -1);
-    edge.points = points.length > 1 ? points.map(({ x, y }) => ({ x: x * flipX, y: y * flipY })) : [];
+    if (!items.has(edge.from)) points.unshift(graph.node(edge.from));
+    if (!items.has(edge.to)) points.push(graph.node(edge.to));
+    // between neighbours no point is needed, and ports before or behind everything only bend a line
+    const kept = points.map(({ x, y }) => ({ x: x * flipX, y: y * flipY })).filter((at) => at[side] > first && at[side] < last);
+    edge.points = kept.length > 1 ? kept : [];
   }
   return crop(levels, path);
 }

@@ -2,7 +2,7 @@
 
 const LEAST = 0.12;
 const MOST = 2.5;
-const READABLE_SCALE = 0.55; // a picture is not shrunk below this to make it fit
+const READABLE_SCALE = 0.6; // a picture is not shrunk below this to make it fit
 const MARGIN_OF_STAGE = 12;
 
 // Moves `content` inside the <svg> `board`. `sizes()` gives {width, height} of what is shown.
