@@ -33,8 +33,8 @@ FULL = 20_000
 HEIGHT = 660
 """The height of a player in a notebook, in CSS pixels."""
 
-BOXES = 40
-"""A still picture of more boxes than this would make the notebook heavy."""
+BOXES, LIGHT_PICTURE = 40, 80_000
+"""A still picture of more boxes, or of more letters, would make the notebook heavy."""
 
 _HERE = Path(__file__).parent
 
@@ -81,7 +81,7 @@ def notebook_html(steps: Backprop) -> str:
 
 
 def _still(steps: Backprop) -> str:
-    """The graph as an image, for where the frame is taken away; words where no picture fits or can be made."""
+    """The graph as an image, for where the frame is taken away; words where none fits or can be made."""
     try:
         picture = _light_picture(steps.value)
     except AutogradError:
@@ -94,14 +94,14 @@ def _still(steps: Backprop) -> str:
 
 
 def _light_picture(value: Value) -> str:
-    """The drawing in full, or else folded at the finest depth, with few enough boxes to be a small file."""
+    """The drawing in full, or else folded at the finest depth, with few enough boxes to make a small file."""
     graph = Graph(value)
     for fold in (False, 3, 2, 1):
         try:
             drawing = draw(graph, theme="light", fold=fold)
         except AutogradError:
             continue
-        if len(drawing.picture.cards) <= BOXES:
+        if len(drawing.picture.cards) <= BOXES and len(drawing.svg) <= LIGHT_PICTURE:
             return drawing.svg
     return ""
 

@@ -16,9 +16,11 @@ axe_api = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed (extra `browser`)"
 )
 
-HOSTILE = ['</script><script>window.hacked = 1</script>', '<img src=x onerror="window.hacked = 1">', 'a"b\'c', "&amp;<b>",
-           "two\nlines", "ünïcödé ∂L/∂w → ∞", "日本語のラベル", "\u2028\u0000\x1b[31m", "W" * 2_000, "{{x}} ${x} `x`",
-           "javascript:alert(1)", "__proto__", "constructor", "\ud800 lone", "   "]  # fmt: skip
+HOSTILE = [
+    "</script><script>window.hacked = 1</script>", '<img src=x onerror="window.hacked = 1">', "a\"b'c",
+    "&amp;<b>", "two\nlines", "ünïcödé ∂L/∂w → ∞", "日本語のラベル", "\u2028\u0000\x1b[31m", "W" * 2_000,
+    "{{x}} ${x} `x`", "javascript:alert(1)", "__proto__", "constructor", "\ud800 lone", "   ",
+]  # fmt: skip
 
 
 def small() -> Backprop:
@@ -55,11 +57,13 @@ def violations() -> Callable[[Any], list[str]]:
 def test_axe_finds_nothing(open_player: Any, violations: Any, scheme: str, size: tuple[int, int]) -> None:
     page = open_player(network(), color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
     total = page.evaluate("player.total")
-    for position in (0, 3, total // 2 + 3, total):
+    for position in (0, 3, total):
         page.evaluate(f"player.goto({position})")
-        for tab in page.locator("[role=tab]").all():
-            tab.click()
-            assert violations(page) == [], (position, tab.text_content())
+        assert violations(page) == [], position
+    page.evaluate(f"player.goto({total // 2 + 3})")
+    for tab in page.locator("[role=tab]").all():
+        tab.click()
+        assert violations(page) == [], tab.text_content()
 
 
 def test_axe_finds_nothing_in_the_help_and_in_every_mode(open_player: Any, violations: Any) -> None:
@@ -100,7 +104,8 @@ def test_the_policy_lets_no_other_script_run_and_nothing_be_fetched(browser: Any
           script.textContent = "window.hacked = 1";
           document.body.append(script);
           const refused = async address => fetch(address).then(() => false, () => true);
-          return [window.hacked === undefined, await refused("data:text/plain,x"), await refused(location.href)];
+          const asked = [await refused("data:text/plain,x"), await refused(location.href)];
+          return [window.hacked === undefined, ...asked];
         }"""
     )
     page.close()
