@@ -135,9 +135,12 @@ def test_hint_show_and_score(asked: Any) -> None:
     asked.get_by_role("button", name="Hint").click()
     assert asked.locator(".quiz-hints p").count() == 1
     assert asked.locator(".quiz-hints math").count() == 2
+    assert asked.locator(".quiz-hints mfrac").text_content() == "∂loss∂d"
+    assert asked.locator(".quiz-hints math").last.text_content() == "e"
     assert "−4.5" not in asked.locator(".quiz-hints").inner_text()
     asked.get_by_role("button", name="Hint").click()
     assert "−4.5" in asked.locator(".quiz-hints").inner_text()
+    assert asked.locator(".quiz-hints mfrac").count() == 2
     assert asked.get_by_role("button", name="Hint").is_disabled()
     answer(asked, "-4.5")
     assert score(asked) == [1, 0, 1, 0, 0]

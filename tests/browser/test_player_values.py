@@ -182,6 +182,21 @@ def test_another_branch_shows_no_numbers_but_says_why(open_player: Callable[...,
     assert page.locator(".result-now").inner_text() != "–"
 
 
+def branching() -> Value:
+    x = Value(2.0, label="x")
+    return x * 3.0 if x * x > 1.0 else x - 5.0
+
+
+def test_a_branch_that_python_took_is_known_to_the_page(open_player: Callable[..., Any]) -> None:
+    page = opened(open_player, step(branching, source=True))
+    assert "own “if”s" not in page.locator(".panel.values").inner_text()  # this page knows them
+    put(page, "x", "1.5")
+    assert page.locator(".result-now").inner_text() == "4.5"
+    put(page, "x", "0.5")
+    assert "x * x > 1 at" in page.locator(".branch-banner").inner_text()
+    assert page.locator(".result-now").inner_text() == "–"
+
+
 def test_constants_move_too_and_frozen_leaves_say_that_they_have_no_gradient(
     open_player: Callable[..., Any],
 ) -> None:

@@ -1,6 +1,7 @@
 // The tab "Quiz": the learner says what the next step will add to a gradient, before it is done.
 
 import { calculated, diagnosis, quizClose } from "./answers.js";
+import { opSign } from "./appearance.js";
 import { element, replaceChildren } from "./dom.js";
 import { derivativeElement, fillFormula, formulaElement, mathml, nameElement, partialTemplate } from "./formulas.js";
 import { pretty } from "./numbers.js";
@@ -171,11 +172,11 @@ function quizName(node) {
 
 function questionText(quiz, { kind, node, parent, upstream, push, names, operands }) {
   if (kind === "value") {
-    return [quizName(node), ` (${node.symbol || node.op}) is next, from ${names.map((name, place) => `${name} = ${pretty(operands[place])}`).join(", ")}. `,
+    return [quizName(node), ` (${opSign(node)}) is next, from ${names.map((name, place) => `${name} = ${pretty(operands[place])}`).join(", ")}. `,
       "What value will it have?"];
   }
   const twice = node.parents.filter((other) => other === push.parent).length > 1 ? ` through operand ${push.position + 1}` : "";
-  return [quizName(node), ` (${node.symbol || node.op}) passes its gradient `, element("span", { class: "gradient number" }, pretty(upstream)),
+  return [quizName(node), ` (${opSign(node)}) passes its gradient `, element("span", { class: "gradient number" }, pretty(upstream)),
     " on. What will it add to the gradient of ", quizName(parent), `${twice}?`];
 }
 
@@ -185,11 +186,11 @@ function hintsOf(player, { kind, node, push, parent, upstream }, count) {
   const position = kind === "value" ? 0 : push.position;
   const template = rule && (kind === "value" ? rule.value : partialTemplate(rule, position, node.parents.length));
   const of = (operands) => (template ? fillFormula(template, operands, position) : "?");
-  const left = kind === "value" ? nameElement(node.text) : derivativeElement(node.text, parent.text);
-  const line = (...content) => element("p", {}, ...content);
+  const left = () => (kind === "value" ? nameElement(node.text) : derivativeElement(node.text, parent.text));
+  const line = (right) => element("p", {}, formulaElement(left(), mathml("mo", "=")), " ", right);
   return [
-    count > 0 && line(formulaElement(left, mathml("mo", "=")), " ", of(node.parents.map((operand) => player.nodes[operand].text))),
-    count > 1 && line(formulaElement(left, mathml("mo", "=")), " ", kind === "value"
+    count > 0 && line(of(node.parents.map((operand) => player.nodes[operand].text))),
+    count > 1 && line(kind === "value"
       ? of(node.parents.map((operand) => player.run.values[operand]))
       : `${pretty(push.local)}, to be multiplied by what came in, ${pretty(upstream)}`),
   ].filter(Boolean);
