@@ -1,4 +1,4 @@
-"""Source lines: the columns that made the nodes, and the branches the program took, as the player has them."""
+"""Source lines: which columns made a node, which branches the program took, as the player has them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ def test_a_file_that_became_shorter_is_no_trouble(tmp_path: Path) -> None:
     space = run("\n\nwith trace_source():\n    y = Value(2.0) * 3.0", tmp_path / "t.py")
     (tmp_path / "t.py").write_text("# gone\n", encoding="utf-8")
     data = data_of(space["y"])
-    assert data["sources"]["places"] == [[0, 4, None, None, None]] * len(data["sources"]["places"])
+    assert data["sources"]["places"] == [[0, 4, None, None, None]] * 2
+    assert data["sources"]["files"] == [{"name": "t.py", "lines": [[1, "# gone"], [4, None]]}]
 
 
 def test_a_doctest_shows_its_example() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import linecache
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -76,10 +76,10 @@ def _units(line: str, column: int) -> int | None:
     return len(encoded[:column].decode("utf-8", "ignore").encode("utf-16-le")) // 2
 
 
-def _wanted(text: Sequence[str], spans: Iterable[tuple[int, int]], *, whole: bool) -> list[int]:
+def _wanted(text: Sequence[str], spans: Collection[tuple[int, int]], *, whole: bool) -> list[int]:
     """The numbers of the lines to show, in order."""
     if text and (whole or len(text) <= WHOLE):
-        return list(range(1, len(text) + 1))
+        return sorted({*range(1, len(text) + 1), *(first for first, _ in spans)})
     functions = _functions("\n".join(text))
     wanted: set[int] = set()
     for first, last in spans:
