@@ -271,3 +271,18 @@ def test_nothing_is_wider_than_a_narrow_screen(open_player: Open, scheme: str) -
     wide = found.locator(".equations[tabindex]")
     for place in range(wide.count()):
         assert wide.nth(place).get_attribute("role") == "group"
+
+
+def test_a_hand_made_op_says_that_its_rule_is_its_own(open_player: Open) -> None:
+    a = Value(2.0, label="a")
+    cube = Value(a.data**3, (a,), "cube")
+
+    def passes_on() -> None:
+        a.grad += 3.0 * a.data**2 * cube.grad
+
+    cube._backward = passes_on
+    page = open_player(step(cube))
+    assert "hand-made op" in card(page, 1).text_content()
+    found = card(page, 3)
+    assert "its own rule, in Python" in found.locator(".push").text_content()
+    assert texts(found, ".sum-number") == ["0", "12", "12"]

@@ -19,12 +19,12 @@ export function formulaElement(...children) {
   return made;
 }
 
-// `template` (see mathml.py) with `operands`, each a name (text) or a number; `position` says by which of them
-// the derivative is taken, for templates that serve many.
+// `template` (see mathml.py) with `operands`, each a name (text) or a number; `position` says by which of
+// them the derivative is taken, for templates that serve many.
 export function fillFormula(template, operands, position = 0) {
   if (!parsedTemplates.has(template)) {
-    const page = new DOMParser().parseFromString(`<math xmlns="${MATHML}">${template}</math>`, "application/xml");
-    parsedTemplates.set(template, page.documentElement);
+    const text = `<math xmlns="${MATHML}">${template}</math>`;
+    parsedTemplates.set(template, new DOMParser().parseFromString(text, "application/xml").documentElement);
   }
   const filled = document.importNode(parsedTemplates.get(template), true);
   filled.setAttribute("displaystyle", "true");
@@ -52,15 +52,18 @@ export function nameElement(text) {
 // A number with a true minus and powers of ten; in brackets where `tight` asks for them.
 export function numberElement(value, tight = undefined) {
   const [mantissa, exponent] = pretty(value).replace("inf", "∞").split("e");
-  const power = exponent && mathml("msup", mathml("mn", "10"), mathml("mn", exponent.replace(/^([+−])0*/, (_, sign) => sign.replace("+", ""))));
-  const made = power ? mathml("mrow", mathml("mn", mantissa), mathml("mo", "×"), power) : mathml("mn", mantissa);
+  const raised = exponent && exponent.replace(/^\+?(−?)0*/, "$1");
+  const power = raised && mathml("msup", mathml("mn", "10"), mathml("mn", raised));
+  const plain = mathml("mn", mantissa);
+  const made = power ? mathml("mrow", plain, mathml("mo", "×"), power) : plain;
   const bracketed = tight !== undefined && (mantissa.startsWith("−") || (power && tight === "base"));
   return bracketed ? mathml("mrow", mathml("mo", "("), made, mathml("mo", ")")) : made;
 }
 
 // ∂above/∂below; each a name, or an element for a word in its place.
 export function derivativeElement(above, below) {
-  const part = (name) => mathml("mrow", mathml("mo", "∂"), typeof name === "string" ? nameElement(name) : name);
+  const part = (name) =>
+    mathml("mrow", mathml("mo", "∂"), typeof name === "string" ? nameElement(name) : name);
   return mathml("mfrac", part(above), part(below));
 }
 

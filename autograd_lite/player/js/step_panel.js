@@ -2,12 +2,18 @@
 
 import { opSign } from "./appearance.js";
 import { element, replaceChildren } from "./dom.js";
-import { derivativeElement, fillFormula, formulaElement, mathml, nameElement, numberElement, partialTemplate } from "./formulas.js";
+import {
+  derivativeElement, fillFormula, formulaElement, mathml, nameElement, numberElement, partialTemplate,
+} from "./formulas.js";
 import { pretty } from "./numbers.js";
 import { nameOf } from "./words.js";
 
 const FEW_PARENTS = 8; // parents shown before the reader asks for all
 const FEW_NAMES = 4;
+
+const styled = (tag, name, ...children) => element(tag, { class: name }, ...children);
+const quiet = (tag, ...children) => styled(tag, "quiet", ...children);
+const operator = (sign) => mathml("mo", sign);
 
 export function mountStep(root, player) {
   const panel = { player, allOf: null }; // the step whose parents are all shown
@@ -38,50 +44,57 @@ function stepContent(panel, draw) {
 // --- the parts of a card ----------------------------------------------------------------------------------
 
 function stepHeading(player, step) {
-  const { text, op, at } = player.nodes[step.node];
-  return element("header", { class: "step-heading" },
-    element("span", { class: `phase-badge ${step.phase}` }, step.phase === "forward" ? "Forward" : "Backward"),
-    element("span", { class: "step-count" }, `step ${step.index + 1} of ${player.total}`),
-    element("h2", { class: "step-name" }, nodeLink(player, step.node, text),
-      step.action === "seed" ? null : element("span", { class: "op-chip", title: op }, opSign(player.nodes[step.node])),
+  const node = player.nodes[step.node];
+  return styled("header", "step-heading", phaseBadge(step.phase),
+    styled("span", "step-count", `step ${step.index + 1} of ${player.total}`),
+    element("h2", {}, nodeLink(player, step.node),
+      step.action === "seed" ? null : element("span", { class: "op-chip", title: node.op }, opSign(node)),
       step.action === "propagate" ? reminder(player, step.node) : null),
-    at && step.phase === "forward" ? element("span", { class: "step-at quiet" }, at) : null,
-  );
+    node.at && step.phase === "forward" ? styled("span", "step-at quiet", node.at) : null);
+}
+
+function phaseBadge(phase) {
+  return styled("span", `phase-badge ${phase}`, phase[0].toUpperCase() + phase.slice(1));
 }
 
 // How the node was computed, where its derivatives are spoken of.
 function reminder(player, index) {
   const { text, rule, parents } = player.nodes[index];
   if (!player.data.rules[rule] || parents.length > FEW_NAMES) return null;
-  const { named } = twice(player, player.data.rules[rule].value, index, 0);
-  return element("span", { class: "reminder quiet" }, formulaElement(nameElement(text), mathml("mo", "="), ...named.childNodes));
+  const [named] = filledTwice(player, player.data.rules[rule].value, index);
+  return styled("span", "reminder quiet",
+    formulaElement(nameElement(text), operator("="), ...named.childNodes));
 }
 
-function nodeLink(player, index, text = nameOf(player, index)) {
-  return element("button", {
-    type: "button", class: "node-link", title: `Show ${text} in the inspector`, onclick: () => player.select(index),
-  }, text);
+function nodeLink(player, index) {
+  const text = nameOf(player, index);
+  const title = `Show ${text} in the inspector`;
+  const onclick = () => player.select(index);
+  return element("button", { type: "button", class: "node-link", title, onclick }, text);
 }
 
-// A chain of equations; where it breaks into lines, the equals signs stand below one another.
-function equationLines(left, rights) {
-  const parts = rights.map((right) => element("span", { class: "equation-part" }, formulaElement(mathml("mo", "=")), right));
-  return element("div", { class: "equations" },
-    element("span", { class: "equation-left" }, formulaElement(left)), element("div", { class: "equation-rights" }, parts));
+// A chain of equations without what is the same as what follows; where it breaks into lines, the equals signs
+// stand below one another.
+function equationLines(left, ...rights) {
+  const told = rights.filter((right, place) => right.textContent !== rights[place + 1]?.textContent);
+  const parts = told.map((right) => styled("span", "equation-part", formulaElement(operator("=")), right));
+  return styled("div", "equations", styled("span", "equation-left", formulaElement(left)),
+    styled("div", "equation-rights", parts));
 }
 
-function resultNumber(value) {
+function resultNumber(value, kind = "result") {
   const made = formulaElement(numberElement(value));
-  made.setAttribute("class", "result");
+  made.setAttribute("class", kind);
   return made;
 }
 
-// A formula twice, with names and with numbers, the second only where it says something new.
-function twice(player, template, node, position) {
+// A formula with names and with numbers.
+function filledTwice(player, template, node, position = 0) {
   const { parents } = player.nodes[node];
-  const named = fillFormula(template, parents.map((parent) => operandName(player, parent)), position);
-  const numbered = fillFormula(template, parents.map((parent) => player.run.values[parent]), position);
-  return { named, numbered, same: named.textContent === numbered.textContent };
+  return [
+    fillFormula(template, parents.map((parent) => operandName(player, parent)), position),
+    fillFormula(template, parents.map((parent) => player.run.values[parent]), position),
+  ];
 }
 
 // Constants speak for themselves; everything else has a name.
@@ -97,27 +110,19 @@ function forwardContent(player, step) {
   const result = resultNumber(player.run.values[step.node]);
   const rule = player.data.rules[node.rule];
   if (!rule) {
-    const call = formulaElement(mathml("mrow", mathml("mi", node.symbol), mathml("mo", "("),
-      ...node.parents.flatMap((parent, place) => [...(place ? [mathml("mo", ",")] : []), nameElement(nameOf(player, parent))]),
-      mathml("mo", ")")));
+    const listed = node.parents.flatMap((parent) => [operator(","), nameElement(nameOf(player, parent))]);
     return [
-      equationLines(nameElement(node.text), [call, result]),
-      element("p", { class: "quiet" }, "A hand-made op: its value comes from the program's own Python."),
+      equationLines(nameElement(node.text),
+        formulaElement(mathml("mi", node.symbol), operator("("), ...listed.slice(1), operator(")")), result),
+      quiet("p", "A hand-made op: its value comes from the program's own Python."),
     ];
   }
-  const { named, numbered, same } = twice(player, rule.value, step.node, 0);
-  const plain = numbered.textContent === result.textContent;
-  const rights = [named, ...(same || plain ? [] : [numbered]), ...(same && plain ? [] : [result])];
-  return [equationLines(nameElement(node.text), rights), isWord(node.symbol) ? ruleSummary(rule) : null];
-}
-
-// A sign needs no explanation, a function's name may.
-function isWord(symbol) {
-  return /^\p{L}/u.test(symbol);
-}
-
-function ruleSummary(rule) {
-  return element("p", { class: "quiet step-summary" }, `${rule.op}: ${rule.summary}`);
+  // a sign needs no explanation, a function's name may
+  const told = /^\p{L}/u.test(node.symbol);
+  return [
+    equationLines(nameElement(node.text), ...filledTwice(player, rule.value, step.node), result),
+    told ? styled("p", "quiet step-summary", `${rule.op}: ${rule.summary}`) : null,
+  ];
 }
 
 // --- backward ---------------------------------------------------------------------------------------------
@@ -125,14 +130,11 @@ function ruleSummary(rule) {
 function seedContent(player, step) {
   const name = nameOf(player, step.node);
   return [
-    equationLines(derivativeElement(name, name), [resultNumber(step.upstream)]),
-    element("p", {}, "Every backward pass begins with this 1: if ", strongName(name), " grows by a little, then ", strongName(name),
-      " grows by just as much. All other gradients are this 1, multiplied by the local derivatives on the way down."),
+    equationLines(derivativeElement(name, name), resultNumber(step.upstream)),
+    element("p", {}, `Every backward pass begins with this 1: if ${name} grows by a little, `,
+      `then ${name} grows by just as much. All other gradients are this 1, multiplied by the local `,
+      "derivatives on the way down."),
   ];
-}
-
-function strongName(text) {
-  return element("strong", {}, text);
 }
 
 function backwardContent(panel, step, draw) {
@@ -142,17 +144,23 @@ function backwardContent(panel, step, draw) {
   const node = player.nodes[step.node];
   const all = panel.allOf === step || contributions.length <= FEW_PARENTS + 1;
   const shown = all ? contributions : contributions.slice(0, FEW_PARENTS);
-  const came = formulaElement(derivativeElement(root, node.text), mathml("mo", "="), numberElement(step.upstream));
+  const upstream = numberElement(step.upstream);
+  const came = formulaElement(derivativeElement(root, node.text), operator("="), upstream);
   came.setAttribute("class", "gradient");
   return [
-    element("p", { class: "came-in" }, element("span", { class: "quiet" }, "came in"), came),
-    hookNote(node) ? element("p", { class: "step-note" }, hookNote(node)) : null,
+    styled("p", "came-in", quiet("span", "came in"), came),
+    hookNote(node) ? styled("p", "step-note", hookNote(node)) : null,
     chainRule(root, node.text),
-    element("ul", { class: "pushes" }, shown.map((push) => pushBlock(player, step, push))),
-    all ? null : element("button", {
-      type: "button", class: "show-all", onclick: () => { panel.allOf = step; draw(); },
-    }, `Show all ${contributions.length}`),
-  ].filter(Boolean);
+    styled("ul", "pushes", shown.map((push) => pushBlock(player, step, push))),
+    all ? null : showAll(`Show all ${contributions.length}`, () => {
+      panel.allOf = step;
+      draw();
+    }),
+  ];
+}
+
+function showAll(text, onclick) {
+  return element("button", { type: "button", class: "show-all", onclick }, text);
 }
 
 // What a hook did to a node's gradient; that an op is hand-made is said elsewhere.
@@ -163,58 +171,46 @@ function hookNote(node) {
 // The general line, of which every block below is a case.
 function chainRule(root, name) {
   const parent = () => mathml("mtext", "parent");
-  const rule = formulaElement(derivativeElement(root, parent()), mathml("mo", "+="), derivativeElement(root, name),
-    mathml("mo", "·"), derivativeElement(name, parent()));
-  return element("p", { class: "chain-rule quiet" }, rule);
+  return styled("p", "chain-rule quiet", formulaElement(derivativeElement(root, parent()), operator("+="),
+    derivativeElement(root, name), operator("·"), derivativeElement(name, parent())));
 }
 
 function pushBlock(player, step, push) {
-  const parent = player.nodes[push.parent];
-  const times = player.nodes[step.node].parents.filter((other) => other === push.parent).length;
-  const place = times > 1 ? element("span", { class: "quiet" }, `operand ${push.position + 1}`) : null;
-  const head = element("div", { class: "push-head" }, element("span", { class: "quiet" }, "to"),
-    nodeLink(player, push.parent), place);
+  const { parents } = player.nodes[step.node];
+  const repeated = parents.indexOf(push.parent) !== parents.lastIndexOf(push.parent);
+  const head = styled("div", "push-head", quiet("span", "to"), nodeLink(player, push.parent),
+    repeated ? quiet("span", `operand ${push.position + 1}`) : null);
   if (!push.tracked) {
-    head.append(element("span", { class: "quiet" }, untrackedWords(push.note)));
-    return element("li", { class: "push untracked" }, head);
+    const why = /^(constant|frozen)$/.test(push.note) ? `is ${push.note}: ` : "";
+    head.append(quiet("span", `${why}nothing is passed on`));
+    return styled("li", "push untracked", head);
   }
-  const content = [head];
-  if (push.local === null) content.push(element("p", { class: "quiet" }, "A hand-made op: its own rule, in Python, says what is added."));
-  else content.push(localLines(player, step, push, parent.text), productLines(player, step, push, parent.text));
-  content.push(sumBoxes(player, push, parent.text), pushStatus(player, push, parent));
-  return element("li", { class: push.late ? "push late" : "push" }, content);
+  const derived = push.local === null
+    ? [quiet("p", "A hand-made op: its own rule, in Python, says what is added.")]
+    : derivativeLines(player, step, push);
+  const added = [sumBoxes(player, push), pushStatus(player, push)];
+  return styled("li", push.late ? "push late" : "push", head, derived, added);
 }
 
-function untrackedWords(note) {
-  if (note === "constant") return "is a constant: nothing is passed on";
-  if (note === "frozen") return "is frozen: nothing is passed on";
-  return `nothing is passed on${note && note !== "no gradient flows here" ? `: ${note}` : ": no gradient flows here"}`;
-}
-
-function localLines(player, step, push, parent) {
+// The local derivative, and what it makes of the gradient that came in.
+function derivativeLines(player, step, push) {
   const node = player.nodes[step.node];
+  const [root, parent] = [nameOf(player, player.data.root), nameOf(player, push.parent)];
   const rule = player.data.rules[node.rule];
-  const left = derivativeElement(node.text, parent);
-  const result = player.quizHidden ? questionMark() : formulaElement(numberElement(push.local));
-  if (!rule) return equationLines(left, [result]);
-  const { named, numbered, same } = twice(player, partialTemplate(rule, push.position, node.parents.length), step.node, push.position);
-  const rights = [named];
-  if (player.quizHidden) rights.push(result);
-  else {
-    const plain = numbered.textContent === result.textContent;
-    if (!same && !plain) rights.push(numbered);
-    if (!same || !plain) rights.push(result);
-  }
-  return equationLines(left, rights);
-}
-
-function productLines(player, step, push, parent) {
-  const root = nameOf(player, player.data.root);
-  const name = nameOf(player, step.node);
-  const named = formulaElement(derivativeElement(root, name), mathml("mo", "·"), derivativeElement(name, parent));
-  const local = player.quizHidden ? mathml("mi", "?") : numberElement(push.local, "");
-  const numbered = formulaElement(numberElement(step.upstream), mathml("mo", "·"), local);
-  return equationLines(mathml("mtext", "added"), [named, numbered, player.quizHidden ? questionMark() : resultNumber(push.amount)]);
+  const hidden = player.quizHidden;
+  const formulas = rule
+    ? filledTwice(player, partialTemplate(rule, push.position, node.parents.length), step.node, push.position)
+    : [];
+  if (hidden) formulas.length = 1;
+  return [
+    equationLines(derivativeElement(node.text, parent), ...formulas,
+      hidden ? questionMark() : resultNumber(push.local, "")),
+    equationLines(mathml("mtext", "added"),
+      formulaElement(derivativeElement(root, node.text), operator("·"), derivativeElement(node.text, parent)),
+      formulaElement(numberElement(step.upstream), operator("·"),
+        hidden ? mathml("mi", "?") : numberElement(push.local, "")),
+      hidden ? questionMark() : resultNumber(push.amount)),
+  ];
 }
 
 function questionMark() {
@@ -222,75 +218,83 @@ function questionMark() {
 }
 
 // before + added = after, the one line that the whole backward pass consists of.
-function sumBoxes(player, push, parent) {
-  const box = (label, value, kind) =>
-    element("span", { class: `sum-box ${kind}` },
-      element("span", { class: "sum-label" }, label),
-      element("span", { class: "sum-number" }, player.quizHidden && kind !== "before" ? questionMark() : formulaElement(numberElement(value))));
-  const sign = (text) => element("span", { class: "sum-sign" }, text);
-  const label = `gradient of ${parent}`;
+function sumBoxes(player, push) {
+  const shown = (kind, value) =>
+    player.quizHidden && kind !== "before" ? questionMark() : resultNumber(value, "");
+  const box = (kind, value) => styled("span", `sum-box ${kind}`, styled("span", "sum-label", kind),
+    styled("span", "sum-number", shown(kind, value)));
+  const sign = (text) => styled("span", "sum-sign", text);
+  const label = `gradient of ${nameOf(player, push.parent)}`;
   return element("div", { class: "sum", role: "group", "aria-label": label },
-    box("before", push.before, "before"), sign("+"), box("added", push.amount, "added"), sign("="), box("after", push.after, "after"));
+    box("before", push.before), sign("+"), box("added", push.amount), sign("="), box("after", push.after));
 }
 
-function pushStatus(player, push, parent) {
-  if (push.late) return element("p", { class: "push-status bad" }, `too late: ${parent.text} had already passed on its gradient`);
+function pushStatus(player, push) {
+  const parent = player.nodes[push.parent];
+  const status = (kind, ...words) => styled("p", `push-status ${kind}`, ...words);
+  if (push.late) return status("bad", `too late: ${parent.text} had already passed on its gradient`);
   const waiting = [...new Set(push.waitingFor)];
-  if (!waiting.length) {
-    return element("p", { class: "push-status good" }, `✓ gradient of ${parent.text} complete`,
-      hookNote(parent) ? ` (${hookNote(parent)})` : "");
-  }
-  const names = waiting.slice(0, FEW_NAMES).flatMap((index, place) => [place ? ", " : " ", nodeLink(player, index)]);
+  const note = hookNote(parent);
+  if (!waiting.length) return status("good", `✓ gradient of ${parent.text} complete${note && ` (${note})`}`);
+  const few = waiting.slice(0, FEW_NAMES);
+  const names = few.flatMap((index, place) => [place ? ", " : " ", nodeLink(player, index)]);
   const more = waiting.length > FEW_NAMES ? ` and ${waiting.length - FEW_NAMES} more` : "";
-  return element("p", { class: "push-status quiet" }, "still waits for", names, more);
+  return status("quiet", "still waits for", ...names, more);
 }
 
 // --- start, end, another branch ---------------------------------------------------------------------------
 
+function leavesOf(player) {
+  return player.nodes.filter(({ kind, index }) => kind === "leaf" && index < player.data.shown);
+}
+
 function startContent(player) {
   const root = nameOf(player, player.data.root);
-  const inner = player.forwardCount;
-  const leaves = player.nodes.filter(({ kind, index }) => kind === "leaf" && index < player.data.shown).length;
   return [
-    element("h2", { class: "step-title" }, "Two passes over one graph"),
-    element("ol", { class: "plan" },
-      element("li", {}, element("span", { class: "phase-badge forward" }, "Forward"),
-        ` Each of the ${inner} computed nodes gets its value from its operands, up from ${leaves} inputs to `, strongName(root), "."),
-      element("li", {}, element("span", { class: "phase-badge backward" }, "Backward"),
-        " From ", strongName(root), " down, each node passes its gradient on, times its local derivative. What arrives at a node is added up.")),
-    element("p", { class: "quiet" }, "Press ", element("kbd", {}, "→"), " or Next for the first step."),
+    styled("h2", "step-title", "Two passes over one graph"),
+    styled("ol", "plan",
+      element("li", {}, phaseBadge("forward"), ` Each of the ${player.forwardCount} computed nodes `,
+        `gets its value from its operands, up from ${leavesOf(player).length} inputs to ${root}.`),
+      element("li", {}, phaseBadge("backward"), ` From ${root} down, each node passes its gradient on, `,
+        "times its local derivative. What arrives at a node is added up.")),
+    quiet("p", "Press ", element("kbd", {}, "→"), " or Next for the first step."),
   ];
 }
 
 function endContent(player) {
   const { state, sortedRun } = player;
-  const leaves = player.nodes.filter(({ kind, index }) => kind === "leaf" && index < player.data.shown && state.gradients[index] !== null);
+  const leaves = leavesOf(player).filter(({ index }) => state.gradients[index] !== null);
   leaves.sort((a, b) => Number(!a.label) - Number(!b.label) || a.index - b.index);
-  const row = ({ index, text }) => {
+  const row = ({ index }) => {
     const [found, right] = [state.gradients[index], sortedRun.gradients[index]];
-    return element("tr", {}, element("th", { scope: "row" }, nodeLink(player, index, text)),
+    return element("tr", {},
+      element("th", { scope: "row" }, nodeLink(player, index)),
       element("td", {}, pretty(state.values[index])),
-      Object.is(found, right) ? element("td", { class: "gradient" }, pretty(found))
-        : element("td", { class: "bad" }, `${pretty(found)} (right: ${pretty(right)})`));
+      Object.is(found, right) ? styled("td", "gradient", pretty(found))
+        : styled("td", "bad", `${pretty(found)} (right: ${pretty(right)})`));
   };
   const heads = ["input", "value", "gradient"].map((head) => element("th", { scope: "col" }, head));
   return [
-    element("h3", { class: "end-title" }, `Done: how ${nameOf(player, player.data.root)} depends on its inputs`),
-    element("table", { class: "end-table number" }, element("thead", {}, element("tr", {}, heads)),
+    styled("h3", "end-title", `Done: how ${nameOf(player, player.data.root)} depends on its inputs`),
+    styled("table", "end-table number", element("thead", {}, element("tr", {}, heads)),
       element("tbody", {}, leaves.slice(0, FEW_PARENTS).map(row))),
-    leaves.length > FEW_PARENTS ? element("button", { type: "button", class: "show-all", onclick: () => player.showTab("values") },
-      `See all ${leaves.length} in Values`) : null,
+    leaves.length > FEW_PARENTS
+      ? showAll(`See all ${leaves.length} in Values`, () => player.showTab("values"))
+      : null,
   ];
 }
 
 function divergedContent(player) {
   const { text, outcome, at } = player.diverged;
   return [
-    element("h2", { class: "step-title" }, "Another branch"),
-    element("p", {}, "On these numbers the program would take another branch: ", element("code", {}, text || "a condition"),
-      ` was ${outcome} when it ran and is ${!outcome} now`, at ? [" (", element("code", {}, at), ")"] : "",
+    styled("h2", "step-title", "Another branch"),
+    element("p", {}, "On these numbers the program would take another branch: ",
+      element("code", {}, text || "a condition"), ` was ${outcome} when it ran and is ${!outcome} now`,
+      at ? [" (", element("code", {}, at), ")"] : "",
       ". This graph does not know what is computed there."),
-    element("button", { type: "button", class: "primary show-all", onclick: () => player.resetLeaves() }, "Reset"),
+    element("button", {
+      type: "button", class: "primary show-all", onclick: () => player.resetLeaves(),
+    }, "Reset"),
   ];
 }
 

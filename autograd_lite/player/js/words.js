@@ -18,7 +18,8 @@ export function spokenList(player, indices, most = NAMED_AT_ONCE) {
   const unique = [...new Set(indices)];
   const names = unique.slice(0, most).map((index) => nameOf(player, index));
   if (unique.length > most) return `${names.join(", ")} and ${unique.length - most} more`;
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
+  const last = names.pop() || "";
+  return names.length ? `${names.join(", ")} and ${last}` : last;
 }
 
 // What was computed, in words: "a times b", "tanh of n4".
@@ -35,28 +36,35 @@ export function spokenOperation(player, index) {
 
 // One to three sentences on what the step did; `step` is null at the start.
 export function wordsOf(player, step) {
-  if (player.diverged) return "On these numbers the program would take another branch. Reset returns to the recorded run.";
-  if (!step) return `Start. Nothing is computed yet: ${player.forwardCount} steps forward and then backward from ${nameOf(player, player.data.root)}.`;
-  const head = `${step.phase === "forward" ? "Forward" : "Backward"}, step ${step.index + 1} of ${player.total}:`;
-  const name = nameOf(player, step.node);
-  const root = nameOf(player, player.data.root);
-  if (step.action === "compute") {
-    return `${head} ${name} is ${spokenOperation(player, step.node)}, which gives ${pretty(player.run.values[step.node])}.`;
+  if (player.diverged) {
+    return "On these numbers the program would take another branch. Reset returns to the recorded run.";
   }
-  if (step.action === "seed") return `${head} it begins at ${name}: the derivative of ${root} by itself is ${pretty(step.upstream)}.`;
+  const root = nameOf(player, player.data.root);
+  if (!step) return `Start. Nothing is computed yet: ${player.forwardCount} steps forward, then back from ${root}.`;
+  const phase = step.phase === "forward" ? "Forward" : "Backward";
+  const head = `${phase}, step ${step.index + 1} of ${player.total}:`;
+  const name = nameOf(player, step.node);
+  if (step.action === "seed") {
+    return `${head} it begins at ${name}: the derivative of ${root} by itself is ${pretty(step.upstream)}.`;
+  }
+  const doing = spokenOperation(player, step.node);
+  if (step.action === "compute") {
+    return `${head} ${name} is ${doing}, which gives ${pretty(player.run.values[step.node])}.`;
+  }
   const passed = step.contributions.filter((push) => push.tracked);
   const told = passed.slice(0, NAMED_AT_ONCE).map((push) => passedWords(player, step, push));
   if (passed.length > told.length) told.push(`And so on to ${passed.length - told.length} more.`);
-  const doing = spokenOperation(player, step.node);
   return [`${head} ${name}, ${doing}, has gradient ${pretty(step.upstream)}.`, ...told].join(" ");
 }
 
 function passedWords(player, step, push) {
   const parent = nameOf(player, push.parent);
   if (player.quizHidden) return `What does it pass to ${parent}?`;
-  const product = push.local === null ? pretty(push.amount) : `${pretty(step.upstream)} times ${pretty(push.local)}`;
+  const factors = `${pretty(step.upstream)} times ${pretty(push.local)}`;
+  const product = push.local === null ? pretty(push.amount) : factors;
   const sum = `gradient of ${parent} is now ${pretty(push.after)}`;
-  if (push.late) return `It passes ${product} to ${parent}, too late: ${sum}, but ${parent} had already passed its gradient on.`;
+  const late = `but ${parent} had already passed its gradient on`;
+  if (push.late) return `It passes ${product} to ${parent}, too late: ${sum}, ${late}.`;
   const rest = push.waitingFor.length ? `still waits for ${spokenList(player, push.waitingFor)}` : "complete";
   return `It passes ${product} to ${parent}: ${sum}, ${rest}.`;
 }
