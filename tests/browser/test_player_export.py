@@ -166,12 +166,24 @@ def test_viewers_without_animation_show_the_end(open_player: Callable[..., Any],
     end = tmp_path / "end.svg"
     text = path.read_text(encoding="utf-8")
     end.write_text(re.sub(r'<g class="off.*\n', "", text), encoding="utf-8")
-    pictures = [subprocess.run(["rsvg-convert", one], capture_output=True, check=True).stdout for one in (path, end)]
+    pictures = [
+        subprocess.run(["rsvg-convert", one], capture_output=True, check=True).stdout for one in (path, end)
+    ]
     assert pictures[0] == pictures[1]
     assert len(pictures[0]) > 5000
 
 
-HOSTILE = ["<script>alert(1)</script>", "</svg>", '"&\'', "]]>", "\u202eabc\x07", "数=x", "a" * 300, "../..", "--"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</svg>",
+    "\"&'",
+    "]]>",
+    "\u202eabc\x07",
+    "数=x",
+    "a" * 300,
+    "../..",
+    "--",
+]
 
 
 @pytest.mark.parametrize("label", HOSTILE)
@@ -195,7 +207,8 @@ def test_text_stays_inside_its_box(open_player: Callable[..., Any], tmp_path: Pa
             const around = boxes.filter((box) => box.left <= x + width / 2 && box.right >= x + width / 2
               && box.top <= y + height / 2 && box.bottom >= y + height / 2);
             const box = around.sort((one, other) => one.width * one.height - other.width * other.height)[0];
-            return !box || left < box.left || right > box.right || top < box.top - 3 || bottom > box.bottom + 3;
+            const across = box && left >= box.left && right <= box.right;
+            return !across || top < box.top - 3 || bottom > box.bottom + 3;
           }).map((text) => text.textContent);
         }"""
     )
@@ -204,14 +217,19 @@ def test_text_stays_inside_its_box(open_player: Callable[..., Any], tmp_path: Pa
 
 def test_a_long_run_is_shortened_and_says_so(open_player: Callable[..., Any], tmp_path: Path) -> None:
     y = Value(0.5, label="x")
-    for _ in range(300):
+    for _ in range(120):
         y = y.tanh() + 0.1
     page = open_player(step(named(y)))
-    page.evaluate("player.setOpen(Object.keys(player.data.groups))")
-    path = saved(page, FILM, tmp_path)
-    assert path.stat().st_size < 2_000_000
-    said = " ".join(texts(checked(path)))
-    assert re.search(r"step 1201 of 1201 · (one of \d+ moves shown|steps in one box taken together)", said)
+    page.set_default_timeout(120_000)
+    notes = {
+        "[]": "steps in one box taken together",
+        "Object.keys(player.data.groups)": "one of 5 moves shown",
+    }
+    for opened, note in notes.items():
+        page.evaluate(f"player.setOpen({opened})")
+        path = saved(page, FILM, tmp_path)
+        assert path.stat().st_size < 2_000_000
+        assert f"step 481 of 481 · {note}" in texts(checked(path))
 
 
 def test_the_frame_of_a_notebook_lets_files_out(open_player: Callable[..., Any], tmp_path: Path) -> None:

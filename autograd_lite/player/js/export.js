@@ -30,8 +30,8 @@ export function mountExport(root, player, view) {
   for (const away of ["pointerdown", "focusin"]) {
     document.addEventListener(away, ({ target }) => (menu.open = menu.open && menu.contains(target)));
   }
-  // where the program would have gone another way there is no run to save
-  player.subscribe(() => (film.disabled = Boolean(player.diverged)));
+  // where the program would have gone another way there is no run to save, and a run gives answers away
+  player.subscribe(() => (film.disabled = Boolean(player.diverged || player.quizHidden)));
   root.append(menu);
 }
 

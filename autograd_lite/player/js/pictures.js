@@ -11,6 +11,7 @@ const FRAME_SECONDS = 1.1;
 const MOST_SECONDS = 75;
 const LAST_SECONDS = 3; // the end stays for as long before it begins anew
 const MOST_FRAMES = 400;
+const MOST_BOXES = 40_000; // in all frames together: more take too long to draw
 const MOST_LETTERS = 1_900_000;
 const FILM_LEAST = 460; // a caption needs some width
 const FILM_FOOT = 50;
@@ -27,7 +28,7 @@ export function stillSvg(player, view) {
 
 // All states one after another, again and again. Viewers that do not animate, or are asked not to, show the
 // last.
-export function filmSvg(player, view, most = MOST_FRAMES) {
+export function filmSvg(player, view, most = Math.min(MOST_FRAMES, MOST_BOXES / view.folded.parts.length)) {
   const { positions, note } = framesOf(player, view, most);
   const file = flattened((flat) => {
     const width = Math.max(view.layout.width, FILM_LEAST);
@@ -41,7 +42,7 @@ export function filmSvg(player, view, most = MOST_FRAMES) {
       sheet: () => `${flat.sheet(true)}\n.off{visibility:hidden}\n${clock.sheet(flat.moving())}`,
     };
   });
-  return file.length > MOST_LETTERS && most > 10 ? filmSvg(player, view, Math.floor(most / 2)) : file;
+  return file.length > MOST_LETTERS && most > 10 ? filmSvg(player, view, most / 2) : file;
 }
 
 function flattened(draw) {
@@ -68,7 +69,7 @@ function framesOf(player, view, most) {
   const turns = all.filter((position) => box(position) !== box(position + 1));
   if (all.length <= most) return { positions: all, note: "" };
   if (turns.length <= most) return { positions: turns, note: " · steps in one box taken together" };
-  const pace = Math.ceil(turns.length / (most - 1));
+  const pace = Math.ceil(turns.length / Math.max(most, 2));
   const positions = turns.filter((position, place) => place % pace === 0 || position === player.total);
   return { positions, note: ` · one of ${pace} moves shown` };
 }
