@@ -181,6 +181,9 @@ def test_values_may_be_asked_too(open_player: Callable[..., Any]) -> None:
     page.get_by_label("Ask me").check()
     page.get_by_label("values too").check()
     assert "What value will it have?" in page.locator(".quiz-question").inner_text()
+    page.get_by_role("tab", name="Values").click()
+    assert page.locator(".result-now").inner_text() == "–"
+    page.get_by_role("tab", name="Quiz").click()
     assert "That is the sum of a and b" in answer(page, "-1")
     assert "That is a itself" in answer(page, "2")
     assert "sign" in answer(page, "6")

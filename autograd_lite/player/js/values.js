@@ -88,7 +88,8 @@ function makeResultLine(player) {
     element("div", {}, element("span", { class: "result-name" }, player.nodes[root].text), " ", now, change), reset);
   const update = () => {
     const before = player.recorded.values[root];
-    const after = player.diverged ? null : player.sortedRun.values[root];
+    const asked = player.quizHidden && player.position < player.forwardCount;
+    const after = player.diverged || asked ? null : player.sortedRun.values[root];
     now.textContent = pretty(after);
     now.title = after === null ? "not known" : exact(after);
     reset.disabled = player.changed.size === 0;
