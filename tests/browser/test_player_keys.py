@@ -126,6 +126,15 @@ def test_boxes_open_one_level_at_a_time_then_close(opened: Any) -> None:
     assert seen == [["outer"], BOXES, ["outer"]]
 
 
+def test_a_large_graph_expands_level_by_level(opened: Any) -> None:
+    opened.evaluate("player.data.shown = 5000; player.setOpen([])")
+    seen = []
+    for _ in range(3):
+        press(opened, "e")
+        seen.append(opened.evaluate("[...player.open]"))
+    assert seen == [["outer"], BOXES, BOXES]
+
+
 def test_keys_with_ctrl_alt_or_meta_are_left_to_the_browser(opened: Any) -> None:
     for modifier in ("ctrlKey", "altKey", "metaKey"):
         opened.evaluate(

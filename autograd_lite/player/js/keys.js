@@ -2,6 +2,8 @@
 
 import { outwardPaths } from "./folding.js";
 
+const LAID_OUT_AT_ONCE = 500; // nodes; beyond this, opening everything would keep the reader waiting
+
 // Rows of {group, keys, does, act}; `again` marks those that a held key repeats. Keys are those of
 // KeyboardEvent.key, letters in lower case. The graph itself hears the keys that need a box in focus.
 export function keyTable(player, { view, time, panels, toggleHelp }) {
@@ -24,7 +26,7 @@ export function keyTable(player, { view, time, panels, toggleHelp }) {
     row("Graph", ["Enter"], "Pick or open the box in focus", null),
     row("Graph", ["f"], "Fit the picture", () => view.fit()),
     row("Graph", ["o"], "Open or close the node's box", () => toggleBox(player)),
-    row("Graph", ["e"], "Expand all boxes", () => player.setOpen(Object.keys(player.data.groups))),
+    row("Graph", ["e"], "Expand boxes (a large graph: by level)", () => expandBoxes(player)),
     row("Graph", ["c"], "Collapse all boxes", () => player.setOpen([])),
     row("Try", ["r"], "Reset all values", () => player.resetLeaves()),
     row("Try", ["q"], "Quiz on or off", () => toggleQuiz(player)),
@@ -78,6 +80,15 @@ function toggleBox(player) {
   const around = outwardPaths(player.nodes[player.inspected].group || "");
   const box = around.find((path) => !player.open.has(path)) || around[around.length - 1];
   if (box) player.toggleGroup(box);
+}
+
+// Opens all; in a large graph one level more.
+function expandBoxes(player) {
+  const all = Object.keys(player.data.groups);
+  const depth = (path) => outwardPaths(path).length;
+  const level = Math.min(...all.filter((path) => !player.open.has(path)).map(depth));
+  const atOnce = player.data.shown <= LAID_OUT_AT_ONCE;
+  player.setOpen(all.filter((path) => atOnce || player.open.has(path) || depth(path) === level));
 }
 
 function toggleQuiz(player) {
