@@ -142,11 +142,10 @@ class LatexPrinter(TextPrinter):
 
     def function(self, op: Op, arguments: list[str]) -> str:
         if op.latex and len(arguments) <= 2:
-            filled = op.latex
-            for letter, argument in zip("ab", arguments, strict=False):
-                place = rf"(?<![a-zA-Z\\]){letter}(?![a-zA-Z_])"
-                filled = argument.join(re.split(place, filled))
-            return filled
+            # in one go: an argument may itself be called a or b
+            places = dict(zip("ab", arguments, strict=False))
+            letter = r"(?<![a-zA-Z\\])[ab](?![a-zA-Z_])"
+            return re.sub(letter, lambda found: places.get(found[0], found[0]), op.latex)
         name = op.name.replace("_", r"\_")
         head = rf"\{name}" if name in _LATEX_FUNCTIONS else rf"\operatorname{{{name}}}"
         return rf"{head}\left({', '.join(arguments)}\right)"

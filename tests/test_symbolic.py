@@ -134,3 +134,7 @@ def test_the_check_of_balance_sees_what_is_open(marks: str) -> None:
 def test_a_symbol_is_never_true_or_false() -> None:
     with pytest.raises(TypeError, match="no truth value"):
         bool(symbolic.Symbol("a") > 0.0)
+
+
+def test_operands_may_be_called_as_the_template_calls_them() -> None:
+    assert symbolic.latex(ops.hypot, ("b", "a")) == r"\sqrt{b^2 + a^2}"
