@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from . import account, console
+from .derivation import derivation
 from .engine import Value
 from .errors import ArgumentError
 from .files import atomic_write
@@ -239,6 +240,29 @@ class Backprop(Sequence[Step]):
     def markdown(self, limit: int | None = 200) -> str:
         """The steps as Markdown tables."""
         return account.markdown_table(self, limit)
+
+    def to_latex(self, node: Value | StepNode | int | str | None = None, *, paths: int = 8) -> str:
+        r"""The derivation of one gradient by the chain rule, as a LaTeX `align*`.
+
+        The gradient of the root by `node` (a Value, a node of these steps, an index or a name) is written
+        as the sum over all paths between them of the products of local derivatives: as derivatives, as
+        formulas, as numbers, and added up. Of more than `paths` paths those of largest absolute contribution
+        are shown and the others are one number. Without `node` every leaf is derived; raises `ArgumentError`
+        if these are too many, if there is no such node or no gradient at it, and where the path goes through
+        an op or a hook whose derivative nobody can tell.
+
+        In a notebook, `IPython.display.Latex(s.to_latex("a"))` shows it.
+
+        >>> from autograd_lite.engine import Value
+        >>> a = Value(3.0, label="a")
+        >>> print(step(a.exp()).to_latex("a"))
+        \begin{align*}
+        \frac{\partial n_{1}}{\partial a} &= \exp\left(a\right) \\
+          &= 20.0855 \\
+        \text{where } n_{1} &= \exp\left(a\right) = 20.0855
+        \end{align*}
+        """
+        return derivation(self, node, paths=paths)
 
     def to_json(self) -> str:
         """Nodes and steps as JSON; special numbers are the strings "NaN", "Infinity", "-Infinity", "-0"."""
