@@ -41,7 +41,7 @@ _known: dict[int, tuple[dict[int, Place], weakref.ref[CodeType]]] = {}
 
 
 def source_place() -> Place | None:
-    """Where the innermost frame stands that is not the library; None if there is none.
+    """Where the innermost frame stands that is neither the library nor NumPy; None if there is none.
 
     The columns are those of the expression whose value is just being computed: in `(a * b + c).tanh()` the
     product is at `a * b`.
@@ -49,7 +49,7 @@ def source_place() -> Place | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
+        if not (code.co_filename.startswith(_PACKAGE) or _is_numpy(frame)):
             places = _places_of(code)
             place = places.get(frame.f_lasti)
             if place is None:
@@ -57,6 +57,11 @@ def source_place() -> Place | None:
             return place
         frame = frame.f_back
     return None
+
+
+def _is_numpy(frame: FrameType) -> bool:
+    """Whether this is Python inside NumPy, which adds up the Values of an array for the user's np.mean()."""
+    return str(frame.f_globals.get("__name__", "")).startswith("numpy.")
 
 
 def _places_of(code: CodeType) -> dict[int, Place]:

@@ -140,6 +140,21 @@ def test_sums_and_reductions_of_python_belong_to_the_call(tmp_path: Path) -> Non
     }  # fmt: skip
 
 
+def test_numpy_at_work_on_values_belongs_to_the_call(tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    space = run(
+        """
+        xs = np.array([Value(1.0), Value(2.0)])
+        steps = step(lambda: np.mean(xs) + np.var(xs), source=True)
+        """,
+        tmp_path / "t.py",
+        np=np,
+    )
+    assert set(all_marked(page_data(space["steps"]))) == {
+        "np.mean(xs)", "np.var(xs)", "np.mean(xs) + np.var(xs)"
+    }  # fmt: skip
+
+
 def test_text_without_a_file_has_its_line_alone() -> None:
     space = run("\nwith trace_source():\n    y = Value(2.0) * 3.0", "<nowhere>")
     data = data_of(space["y"])
