@@ -10,7 +10,10 @@ const PAD = 9;
 const TITLE_MOST = 150; // a longer title is cut
 const NUMBER = "−0.000e−00"; // the widest number a row has to hold
 const RANGE = "−0.000 … −0.000";
-const FONTS = { title: `600 12px ${FAMILY}`, chip: `700 11px ${FAMILY}`, row: `11.5px ${FAMILY}`, caption: `10.5px ${FAMILY}` };
+const FONTS = {
+  title: `600 12px ${FAMILY}`, chip: `700 11px ${FAMILY}`,
+  row: `11.5px ${FAMILY}`, caption: `10.5px ${FAMILY}`, frame: `600 10.5px ${FAMILY}`,
+};
 const DOTS = 4; // more contributions than this are counted in figures
 
 const measures = new Map();
@@ -96,7 +99,7 @@ export function drawGraph(folded, layout, data) {
   const parts = folded.parts.map((part) => [part.id, drawPart(part, layout.parts.get(part.id), data)]);
   const root = svg("g", {},
     svg("g", { class: "frames" }, frames),
-    svg("g", { class: "links" }, links.map(([, { group }]) => group)),
+    svg("g", { class: folded.links.length > 120 ? "links dense" : "links" }, links.map(([, { group }]) => group)),
     svg("g", { class: "parts" }, parts.map(([, { group }]) => group)),
     svg("g", { class: "labels" }, links.map(([, { label }]) => label)),
   );
@@ -115,7 +118,7 @@ export function drawGraph(folded, layout, data) {
 }
 
 function drawFrame({ path, title }, { x, y, width, height }) {
-  const shown = cutTo(title, width - 44, "caption");
+  const shown = cutTo(title, width - 44, "frame");
   const close = svg("g", {
     class: "fold", role: "button", tabindex: "-1", "aria-label": `Close ${title}`, "aria-expanded": "true", "data-path": path,
     transform: `translate(${x + width - 13} ${y + 12})`,

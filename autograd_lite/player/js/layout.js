@@ -5,7 +5,7 @@
 // by a port: a box of no size in front of, or behind, all that the frame holds.
 
 const NODE_GAP = 18;
-const RANK_GAP = 52;
+const RANK_GAP = { LR: 58, TB: 42 }; // across the first, the amount that flows has to fit
 const FRAME_PAD = 12;
 const FRAME_TITLE = 24;
 const GRAPH_MARGIN = 16;
@@ -83,7 +83,7 @@ function arrangeLevel(levels, path, direction) {
   const { items, edges } = levels.get(path);
   const graph = new globalThis.dagre.graphlib.Graph();
   const ranker = edges.size > 300 ? "tight-tree" : "network-simplex";
-  graph.setGraph({ rankdir: direction, nodesep: NODE_GAP, edgesep: 10, ranksep: RANK_GAP, ranker });
+  graph.setGraph({ rankdir: direction, nodesep: NODE_GAP, edgesep: 10, ranksep: RANK_GAP[direction], ranker });
   for (const [id, { width, height }] of items) graph.setNode(id, { width, height });
   for (const [key, { from, to, count }] of edges) {
     for (const [id, mark] of [[from, "<"], [to, ">"]]) {
@@ -110,9 +110,19 @@ function arrangeLevel(levels, path, direction) {
     if (!items.has(edge.to)) points.push(graph.node(edge.to));
     // between neighbours no point is needed, and ports before or behind everything only bend a line
     const kept = points.map(({ x, y }) => ({ x: x * flipX, y: y * flipY })).filter((at) => at[side] > first && at[side] < last);
-    edge.points = kept.length > 1 ? kept : [];
+    edge.points = kept.length > 1 ? kept : levelWay(edge, items, first, last, direction);
   }
   return crop(levels, path);
+}
+
+// A narrow box in a wide column: the line to the port runs level past its neighbours before it bends.
+function levelWay({ from, to }, items, first, last, direction) {
+  const [side, size, across, breadth] = direction === "LR" ? ["x", "width", "y", "height"] : ["y", "height", "x", "width"];
+  const leaves = items.has(from);
+  if (leaves && items.has(to)) return [];
+  const box = items.get(leaves ? from : to);
+  const gap = leaves ? last - box[side] - box[size] : box[side] - first;
+  return gap > 24 ? [{ [side]: leaves ? last : first, [across]: box[across] + box[breadth] / 2 }] : [];
 }
 
 // Moves everything to (0, 0) and tells the frame how large it has to be.
