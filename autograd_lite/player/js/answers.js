@@ -10,7 +10,11 @@ export function quizClose(typed, answer) {
 
 // A number or simple arithmetic, as 1/3, 2*-3, (1 - 0.5**2) * 4, exp(-1); null if it is none.
 export function calculated(text) {
-  const plain = text.toLowerCase().replace(/[−–]/g, "-").replace(/×/g, "*").replace(/^\s*([+-]?\d*),(\d+)\s*$/, "$1.$2");
+  const plain = text
+    .toLowerCase()
+    .replace(/[−–]/g, "-")
+    .replace(/×/g, "*")
+    .replace(/^\s*([+-]?\d*),(\d+)\s*$/, "$1.$2");
   const tokens = plain.match(/(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[a-z]+|\*\*|\S/g) || [];
   const names = { inf: Infinity, nan: NaN, pi: Math.PI, e: Math.E };
   let place = 0;
@@ -62,7 +66,10 @@ export function diagnosis(nodes, question, typed) {
   if (found) return found[1];
   const factor = question.answer / typed;
   for (const size of [2, 3, 4, 5, 10]) {
-    for (const [ratio, word] of [[size, `You left out the factor ${size}`], [1 / size, `It is ${size} times too large`]]) {
+    for (const [ratio, word] of [
+      [size, `You left out the factor ${size}`],
+      [1 / size, `It is ${size} times too large`],
+    ]) {
       if (quizClose(factor, ratio)) return `${word}.`;
       if (quizClose(factor, -ratio)) return `${word}, and the sign is wrong.`;
     }
@@ -75,24 +82,57 @@ function gradientMistakes(nodes, { push, upstream, answer, others, node, parent,
   const { local, before, after } = push;
   return [
     [-answer, "The size is right, the sign is not."],
-    [before === 0 ? NaN : after, `That is the new total of ${parent.text}: asked is what is added to the ${pretty(before)} already there.`],
+    [
+      before === 0 ? NaN : after,
+      `That is the new total of ${parent.text}: ` +
+        `asked is what is added to the ${pretty(before)} already there.`,
+    ],
     [local, `That is the local derivative alone: multiply by what came in, ${pretty(upstream)}.`],
-    [-local, `That is the local derivative alone, with the wrong sign: multiply by what came in, ${pretty(upstream)}.`],
-    [upstream, `That is what came in, passed on as it is: multiply by the local derivative of ${node.text} with respect to ${parent.text}.`],
+    [
+      -local,
+      "That is the local derivative alone, with the wrong sign: " +
+        `multiply by what came in, ${pretty(upstream)}.`,
+    ],
+    [
+      upstream,
+      "That is what came in, passed on as it is: " +
+        `multiply by the local derivative of ${node.text} with respect to ${parent.text}.`,
+    ],
     [upstream + local, "That is what came in plus the local derivative: the chain rule multiplies the two."],
     ...others.map((other) => [other.amount, `That is what goes to ${nodes[other.parent].text}.`]),
-    [upstream * values[push.parent], `You multiplied by ${parent.text} itself: the local derivative says how ${node.text} changes with it.`],
-    [upstream * values[push.sender], `You multiplied by the value of ${node.text}: its local derivative is asked.`],
+    [
+      upstream * values[push.parent],
+      `You multiplied by ${parent.text} itself: the local derivative says how ${node.text} changes with it.`,
+    ],
+    [
+      upstream * values[push.sender],
+      `You multiplied by the value of ${node.text}: its local derivative is asked.`,
+    ],
     [upstream / local, "You divided by the local derivative: the chain rule multiplies."],
   ];
 }
 
 function valueMistakes({ operands, names, answer, node }) {
   const [a, b] = operands;
-  const pairs = operands.length < 2 ? [] : [[a + b, "sum"], [a * b, "product"], [a - b, "difference"], [b - a, "difference the other way round"], [a / b, "quotient"]];
+  const pairs =
+    operands.length < 2
+      ? []
+      : [
+          [a + b, "sum"],
+          [a * b, "product"],
+          [a - b, "difference"],
+          [b - a, "difference the other way round"],
+          [a / b, "quotient"],
+        ];
   return [
     [-answer, "The size is right, the sign is not."],
-    ...operands.map((operand, place) => [operand, `That is ${names[place]} itself: ${node.op} is still to be applied.`]),
-    ...pairs.map(([number, word]) => [number, `That is the ${word} of ${names[0]} and ${names[1]}: asked is ${node.op}.`]),
+    ...operands.map((operand, place) => [
+      operand,
+      `That is ${names[place]} itself: ${node.op} is still to be applied.`,
+    ]),
+    ...pairs.map(([number, word]) => [
+      number,
+      `That is the ${word} of ${names[0]} and ${names[1]}: asked is ${node.op}.`,
+    ]),
   ];
 }

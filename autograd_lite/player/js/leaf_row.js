@@ -11,27 +11,58 @@ export function makeLeafRow(panel, leaf) {
   const name = leaf.text;
   let reach = leafReach(recorded); // the slider goes from -reach to reach
 
-  const slider = element("input", { type: "range", step: "any", class: "leaf-slider", "aria-label": `${name}, slider` });
+  const slider = element("input", {
+    type: "range",
+    step: "any",
+    class: "leaf-slider",
+    "aria-label": `${name}, slider`,
+  });
   const tick = element("span", { class: "leaf-tick", "aria-hidden": "true" });
   const field = element("input", {
-    type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", class: "leaf-field number",
-    "aria-label": name, "aria-describedby": `leaf-message-${index}`,
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    spellcheck: "false",
+    class: "leaf-field number",
+    "aria-label": name,
+    "aria-describedby": `leaf-message-${index}`,
   });
-  const undo = element("button", {
-    type: "button", class: "leaf-undo", "aria-label": `Reset ${name}`, title: `Back to ${format(recorded)}`,
-    onclick: () => panel.move(index, recorded),
-  }, "↺");
+  const undo = element(
+    "button",
+    {
+      type: "button",
+      class: "leaf-undo",
+      "aria-label": `Reset ${name}`,
+      title: `Back to ${format(recorded)}`,
+      onclick: () => panel.move(index, recorded),
+    },
+    "↺",
+  );
   const message = element("p", { class: "leaf-message bad", id: `leaf-message-${index}`, role: "alert" });
   const says = element("span", { class: "leaf-says" });
-  const pick = element("button", {
-    type: "button", class: "leaf-name", title: "Show it in the graph",
-    onclick: () => {
-      player.select(index);
-      view.reveal(index);
+  const pick = element(
+    "button",
+    {
+      type: "button",
+      class: "leaf-name",
+      title: "Show it in the graph",
+      onclick: () => {
+        player.select(index);
+        view.reveal(index);
+      },
     },
-  }, name);
-  const body = element("li", { class: `leaf-row ${leaf.kind}` },
-    pick, element("span", { class: "leaf-track" }, slider, tick), field, undo, says, message);
+    name,
+  );
+  const body = element(
+    "li",
+    { class: `leaf-row ${leaf.kind}` },
+    pick,
+    element("span", { class: "leaf-track" }, slider, tick),
+    field,
+    undo,
+    says,
+    message,
+  );
 
   const unit = () => 10 ** (Math.floor(Math.log10(reach)) - 2); // one press of an arrow key
   const stretch = (number) => {
@@ -46,7 +77,9 @@ export function makeLeafRow(panel, leaf) {
     field.setAttribute("aria-invalid", String(Boolean(text)));
   };
   const nudge = (event) => {
-    const steps = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[event.key];
+    const steps = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 }[
+      event.key
+    ];
     if (!steps || event.altKey || event.ctrlKey || event.metaKey) return false;
     if (event.currentTarget === field && /Left|Right/.test(event.key)) return false;
     event.preventDefault();
@@ -123,10 +156,15 @@ function whatLeafSays(panel, leaf) {
   const number = element("span", { class: "gradient number" }, pretty(gradient));
   const slope = Math.sign(gradient === null ? NaN : gradient) * Math.sign(data.seed);
   const result = nodes[data.root].text;
-  const words = { 1: ["↗", `more raises ${result}`], "-1": ["↘", `more lowers ${result}`], 0: ["→", `${result} stays, to first order`] };
+  const words = {
+    1: ["↗", `more raises ${result}`],
+    "-1": ["↘", `more lowers ${result}`],
+    0: ["→", `${result} stays, to first order`],
+  };
   const [arrow, effect] = words[slope + 0] || ["", ""];
   return [
-    element("span", { class: "quiet" }, "gradient "), number,
+    element("span", { class: "quiet" }, "gradient "),
+    number,
     element("span", { class: "leaf-arrow" }, element("span", { "aria-hidden": "true" }, `${arrow} `), effect),
   ];
 }

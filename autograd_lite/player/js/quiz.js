@@ -3,14 +3,30 @@
 import { calculated, diagnosis, quizClose } from "./answers.js";
 import { opSign } from "./appearance.js";
 import { element, replaceChildren } from "./dom.js";
-import { derivativeElement, fillFormula, formulaElement, mathml, nameElement, partialTemplate } from "./formulas.js";
+import {
+  derivativeElement,
+  fillFormula,
+  formulaElement,
+  mathml,
+  nameElement,
+  partialTemplate,
+} from "./formulas.js";
 import { pretty } from "./numbers.js";
 
 const FRESH_SCORE = { asked: 0, once: 0, helped: 0, shown: 0, streak: 0 };
 const ASKED_EACH = 3; // steps with more contributions than this ask for the first only
 
 export function mountQuiz(root, player) {
-  const quiz = { player, questions: [], place: 0, hints: 0, tries: 0, revealed: false, values: false, score: { ...FRESH_SCORE } };
+  const quiz = {
+    player,
+    questions: [],
+    place: 0,
+    hints: 0,
+    tries: 0,
+    revealed: false,
+    values: false,
+    score: { ...FRESH_SCORE },
+  };
   const parts = quizParts(quiz);
   Object.assign(quiz, { parts });
   root.append(...parts.all);
@@ -28,7 +44,10 @@ export function mountQuiz(root, player) {
 
 function openQuestions(quiz) {
   const { player } = quiz;
-  Object.assign(quiz, { questions: player.quiz && !player.diverged ? questionsAt(player, quiz.values) : [], place: 0 });
+  Object.assign(quiz, {
+    questions: player.quiz && !player.diverged ? questionsAt(player, quiz.values) : [],
+    place: 0,
+  });
   if (!quiz.keep) quiz.parts.said.textContent = "";
   quiz.keep = false;
   startQuestion(quiz);
@@ -50,12 +69,28 @@ function questionsAt(player, askValues) {
   if (step.action === "compute") {
     const node = player.nodes[step.node];
     const names = node.parents.map((parent) => player.nodes[parent].text);
-    return askValues ? [{ kind: "value", node, names, operands: node.parents.map((parent) => values[parent]), answer: values[step.node] }] : [];
+    return askValues
+      ? [
+          {
+            kind: "value",
+            node,
+            names,
+            operands: node.parents.map((parent) => values[parent]),
+            answer: values[step.node],
+          },
+        ]
+      : [];
   }
   const tracked = step.contributions.filter((push) => push.tracked);
   return (tracked.length > ASKED_EACH ? tracked.slice(0, 1) : tracked).map((push) => ({
-    kind: "gradient", push, upstream: step.upstream, answer: push.amount, others: tracked.filter((other) => other !== push),
-    node: player.nodes[step.node], parent: player.nodes[push.parent], values,
+    kind: "gradient",
+    push,
+    upstream: step.upstream,
+    answer: push.amount,
+    others: tracked.filter((other) => other !== push),
+    node: player.nodes[step.node],
+    parent: player.nodes[push.parent],
+    values,
   }));
 }
 
@@ -69,7 +104,12 @@ function checkAnswer(quiz) {
   const wrong = typed === null || !quizClose(typed, question.answer);
   parts.field.setAttribute("aria-invalid", String(wrong));
   if (typed === null) return sayInQuiz(quiz, "That is no number: write -1.5, 1e-3, 1/3 or 2*-3.", "");
-  if (!wrong) return settleQuestion(quiz, quiz.hints || quiz.tries ? "helped" : "once", `Right. ${quizSolution(quiz, question)}`);
+  if (!wrong)
+    return settleQuestion(
+      quiz,
+      quiz.hints || quiz.tries ? "helped" : "once",
+      `Right. ${quizSolution(quiz, question)}`,
+    );
   quiz.tries += 1;
   quiz.score.streak = 0;
   sayInQuiz(quiz, `Not ${pretty(typed)}. ${diagnosis(quiz.player.nodes, question, typed)}`, "bad");
@@ -100,7 +140,8 @@ function goOnAsking(quiz) {
 
 function quizSolution(quiz, { kind, node, push, upstream, parent, answer }) {
   if (kind === "value") return `${node.text} = ${pretty(answer)}.`;
-  const total = push.before === 0 ? "" : ` With the ${pretty(push.before)} from before it makes ${pretty(push.after)}.`;
+  const total =
+    push.before === 0 ? "" : ` With the ${pretty(push.before)} from before it makes ${pretty(push.after)}.`;
   return `${pretty(upstream)} × ${pretty(push.local)} = ${pretty(answer)} goes to ${parent.text}.${total}`;
 }
 
@@ -115,11 +156,20 @@ function quizParts(quiz) {
   const { player } = quiz;
   const button = (text, onclick, look) => element("button", { type: "button", class: look, onclick }, text);
   const on = element("input", { type: "checkbox", onchange: () => player.setQuiz(on.checked) });
-  const values = element("input", { type: "checkbox", onchange: () => {
-    quiz.values = values.checked;
-    player.tell("mode");
-  } });
-  const field = element("input", { type: "text", class: "quiz-field number", id: "quiz-field", autocomplete: "off", spellcheck: "false" });
+  const values = element("input", {
+    type: "checkbox",
+    onchange: () => {
+      quiz.values = values.checked;
+      player.tell("mode");
+    },
+  });
+  const field = element("input", {
+    type: "text",
+    class: "quiz-field number",
+    id: "quiz-field",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   field.addEventListener("keydown", (event) => {
     event.stopPropagation(); // what is typed is no shortcut
     if (event.key === "Enter") checkAnswer(quiz);
@@ -131,9 +181,17 @@ function quizParts(quiz) {
     drawQuiz(quiz);
     field.focus();
   });
-  const show = button("Show", () => settleQuestion(quiz, "shown", `It is: ${quizSolution(quiz, quiz.questions[quiz.place])}`));
+  const show = button("Show", () =>
+    settleQuestion(quiz, "shown", `It is: ${quizSolution(quiz, quiz.questions[quiz.place])}`),
+  );
   const hints = element("div", { class: "quiz-hints", "aria-live": "polite" });
-  const card = element("div", { class: "quiz-card" }, text, element("div", { class: "quiz-line" }, field, check, hint, show), hints);
+  const card = element(
+    "div",
+    { class: "quiz-card" },
+    text,
+    element("div", { class: "quiz-line" }, field, check, hint, show),
+    hints,
+  );
   const between = element("div", { class: "quiz-card" });
   const said = element("p", { class: "quiz-said", role: "status" });
   const score = element("dl", { class: "quiz-score" });
@@ -141,11 +199,34 @@ function quizParts(quiz) {
     quiz.score = { ...FRESH_SCORE };
     drawQuiz(quiz);
   });
-  const intro = element("p", { class: "quiet" }, "Before a step is done you say which number it will add. What is right to 1 % counts; " +
-    "1/3 or 2*-3 may be typed. The score stays in this page.");
-  const head = element("div", { class: "quiz-head" }, element("label", {}, on, " Ask me"), element("label", {}, values, " values too"));
+  const intro = element(
+    "p",
+    { class: "quiet" },
+    "Before a step is done you say which number it will add. What is right to 1 % counts; " +
+      "1/3 or 2*-3 may be typed. The score stays in this page.",
+  );
+  const head = element(
+    "div",
+    { class: "quiz-head" },
+    element("label", {}, on, " Ask me"),
+    element("label", {}, values, " values too"),
+  );
   const foot = element("div", {}, score, reset);
-  return { on, field, text, check, hint, show, hints, card, between, said, score, foot, all: [head, intro, said, card, between, foot] };
+  return {
+    on,
+    field,
+    text,
+    check,
+    hint,
+    show,
+    hints,
+    card,
+    between,
+    said,
+    score,
+    foot,
+    all: [head, intro, said, card, between, foot],
+  };
 }
 
 function drawQuiz(quiz) {
@@ -162,8 +243,19 @@ function drawQuiz(quiz) {
     parts.show.disabled = quiz.revealed;
     replaceChildren(parts.hints, ...hintsOf(player, question, quiz.hints));
   } else if (player.quiz) replaceChildren(parts.between, ...betweenQuestions(player));
-  const rows = [["asked", score.asked], ["right at once", score.once], ["with help", score.helped], ["shown", score.shown], ["in a row", score.streak]];
-  replaceChildren(parts.score, ...rows.map(([name, count]) => element("div", {}, element("dt", {}, name), element("dd", { class: "number" }, count))));
+  const rows = [
+    ["asked", score.asked],
+    ["right at once", score.once],
+    ["with help", score.helped],
+    ["shown", score.shown],
+    ["in a row", score.streak],
+  ];
+  replaceChildren(
+    parts.score,
+    ...rows.map(([name, count]) =>
+      element("div", {}, element("dt", {}, name), element("dd", { class: "number" }, count)),
+    ),
+  );
 }
 
 function quizName(node) {
@@ -172,37 +264,61 @@ function quizName(node) {
 
 function questionText(quiz, { kind, node, parent, upstream, push, names, operands }) {
   if (kind === "value") {
-    return [quizName(node), ` (${opSign(node)}) is next, from ${names.map((name, place) => `${name} = ${pretty(operands[place])}`).join(", ")}. `,
-      "What value will it have?"];
+    const given = names.map((name, place) => `${name} = ${pretty(operands[place])}`);
+    return [
+      quizName(node),
+      ` (${opSign(node)}) is next, from ${given.join(", ")}. `,
+      "What value will it have?",
+    ];
   }
-  const twice = node.parents.filter((other) => other === push.parent).length > 1 ? ` through operand ${push.position + 1}` : "";
-  return [quizName(node), ` (${opSign(node)}) passes its gradient `, element("span", { class: "gradient number" }, pretty(upstream)),
-    " on. What will it add to the gradient of ", quizName(parent), `${twice}?`];
+  const twice =
+    node.parents.filter((other) => other === push.parent).length > 1
+      ? ` through operand ${push.position + 1}`
+      : "";
+  return [
+    quizName(node),
+    ` (${opSign(node)}) passes its gradient `,
+    element("span", { class: "gradient number" }, pretty(upstream)),
+    " on. What will it add to the gradient of ",
+    quizName(parent),
+    `${twice}?`,
+  ];
 }
 
 // First the rule as a formula, then its numbers.
 function hintsOf(player, { kind, node, push, parent, upstream }, count) {
   const rule = player.data.rules[node.rule];
   const position = kind === "value" ? 0 : push.position;
-  const template = rule && (kind === "value" ? rule.value : partialTemplate(rule, position, node.parents.length));
+  const template =
+    rule && (kind === "value" ? rule.value : partialTemplate(rule, position, node.parents.length));
   const of = (operands) => (template ? fillFormula(template, operands, position) : "?");
   const left = () => (kind === "value" ? nameElement(node.text) : derivativeElement(node.text, parent.text));
   const line = (right) => element("p", {}, formulaElement(left(), mathml("mo", "=")), " ", right);
   return [
     count > 0 && line(of(node.parents.map((operand) => player.nodes[operand].text))),
-    count > 1 && line(kind === "value"
-      ? of(node.parents.map((operand) => player.run.values[operand]))
-      : `${pretty(push.local)}, to be multiplied by what came in, ${pretty(upstream)}`),
+    count > 1 &&
+      line(
+        kind === "value"
+          ? of(node.parents.map((operand) => player.run.values[operand]))
+          : `${pretty(push.local)}, to be multiplied by what came in, ${pretty(upstream)}`,
+      ),
   ].filter(Boolean);
 }
 
 function betweenQuestions(player) {
-  const go = (text, place) => element("button", { type: "button", class: "primary", onclick: () => player.goto(place) }, text);
+  const go = (text, place) =>
+    element("button", { type: "button", class: "primary", onclick: () => player.goto(place) }, text);
   const first = player.forwardCount + 1;
-  if (player.diverged) return ["Your program would take another branch on these numbers: there is nothing to ask until they are reset."];
-  if (player.position >= player.total) return [element("p", {}, "All steps are done."), go("Once more from the result", first)];
+  if (player.diverged)
+    return [
+      "Your program would take another branch on these numbers: " +
+        "there is nothing to ask until they are reset.",
+    ];
+  if (player.position >= player.total)
+    return [element("p", {}, "All steps are done."), go("Once more from the result", first)];
   if (player.position < first) {
-    const seed = `The gradient of the result itself is ${pretty(player.data.seed)}: that is given. Questions begin after it.`;
+    const seed = `The gradient of the result itself is ${pretty(player.data.seed)}: that is given. ` +
+      "Questions begin after it.";
     return [element("p", {}, seed), go("To the backward pass", first)];
   }
   return [element("p", {}, "This step adds nothing to any gradient."), go("Go on", player.position + 1)];

@@ -9,7 +9,10 @@ const ROWS_AT_ONCE = 40;
 
 export function mountValues(root, player, view) {
   if (!player.isLive) {
-    root.append(element("p", {}, "The numbers of this graph cannot be moved here."), element("p", { class: "quiet" }, `${player.data.live}.`));
+    root.append(
+      element("p", {}, "The numbers of this graph cannot be moved here."),
+      element("p", { class: "quiet" }, `${player.data.live}.`),
+    );
     return;
   }
   const panel = { player, view, rows: new Set(), waiting: new Map(), gradients: [], schedule: null };
@@ -24,7 +27,9 @@ export function mountValues(root, player, view) {
   const list = makeLeafList(panel, leaves);
   root.append(head.body, banner, descent.body, ...list);
   if (constants.length) {
-    root.append(makeLeafGroup(panel, { title: "Numbers of the expression", leaves: constants, children: [] }, false));
+    root.append(
+      makeLeafGroup(panel, { title: "Numbers of the expression", leaves: constants, children: [] }, false),
+    );
   }
   if (!player.data.traced) root.append(element("p", { class: "quiet small-print" }, untracedNote()));
 
@@ -61,20 +66,32 @@ function fillBanner(banner, player) {
   const guard = player.diverged;
   banner.hidden = !guard;
   if (!guard) return banner.replaceChildren();
-  const name = (operand) => (typeof operand === "object" ? format(operand.number) : player.nodes[operand].text);
+  const name = (operand) =>
+    typeof operand === "object" ? format(operand.number) : player.nodes[operand].text;
   const condition = guard.text || `${name(guard.left)} ${guard.op} ${name(guard.right)}`;
   replaceChildren(
     banner,
-    element("p", {},
-      "On these numbers your program would take another branch: ", element("code", {}, condition),
-      `${guard.at ? ` at ${guard.at}` : ""} was ${guard.outcome}, now it is ${!guard.outcome}.`),
-    element("p", {}, "What follows there is not known to this page, so no numbers are shown. Reset returns to the recorded run."),
+    element(
+      "p",
+      {},
+      "On these numbers your program would take another branch: ",
+      element("code", {}, condition),
+      `${guard.at ? ` at ${guard.at}` : ""} was ${guard.outcome}, now it is ${!guard.outcome}.`,
+    ),
+    element(
+      "p",
+      {},
+      "What follows there is not known to this page, so no numbers are shown. " +
+        "Reset returns to the recorded run.",
+    ),
   );
 }
 
 function untracedNote() {
-  return "Conditions recorded in the graph (where, maximum, relu …) follow the numbers by themselves. Branches of " +
-    "the program’s own “if”s are known here only when it was computed within trace_source().";
+  return (
+    "Conditions recorded in the graph (where, maximum, relu …) follow the numbers by themselves. " +
+    "Branches of the program’s own “if”s are known here only when it was computed within trace_source()."
+  );
 }
 
 // --- the result on top ------------------------------------------------------------------------------------
@@ -84,8 +101,12 @@ function makeResultLine(player) {
   const now = element("output", { class: "result-now number", "aria-live": "off" });
   const change = element("span", { class: "result-change number quiet" });
   const reset = element("button", { type: "button", onclick: () => player.resetLeaves() }, "Reset all");
-  const body = element("div", { class: "result-line" },
-    element("div", {}, element("span", { class: "result-name" }, player.nodes[root].text), " ", now, change), reset);
+  const body = element(
+    "div",
+    { class: "result-line" },
+    element("div", {}, element("span", { class: "result-name" }, player.nodes[root].text), " ", now, change),
+    reset,
+  );
   const update = () => {
     const before = player.recorded.values[root];
     const asked = player.quizHidden && player.position < player.forwardCount;
@@ -93,7 +114,9 @@ function makeResultLine(player) {
     now.textContent = pretty(after);
     now.title = after === null ? "not known" : exact(after);
     reset.disabled = player.changed.size === 0;
-    change.textContent = player.changed.size ? `recorded ${pretty(before)}${differenceOf(before, after)}` : "as recorded";
+    change.textContent = player.changed.size
+      ? `recorded ${pretty(before)}${differenceOf(before, after)}`
+      : "as recorded";
   };
   return { body, update };
 }
@@ -112,7 +135,13 @@ function makeDescent(panel, leaves) {
   const inScopes = free.filter((leaf) => leaf.scope); // parameters live in a module's scope
   const moving = inScopes.length ? inScopes : free;
   const what = inScopes.length ? `${moving.length} parameter${moving.length > 1 ? "s" : ""}` : "leaves";
-  const rate = element("input", { type: "text", inputmode: "decimal", id: "descent-rate", value: "0.1", class: "leaf-field number" });
+  const rate = element("input", {
+    type: "text",
+    inputmode: "decimal",
+    id: "descent-rate",
+    value: "0.1",
+    class: "leaf-field number",
+  });
   const said = element("p", { class: "descent-said", role: "status" });
   let count = 0;
   const go = (times) => {
@@ -127,19 +156,36 @@ function makeDescent(panel, leaves) {
       player.setLeaves(pairs.filter(([, number]) => Number.isFinite(number)));
       count += 1;
     }
-    if (player.diverged) return void (said.textContent = `Step ${count} leads to another branch of the program.`);
+    if (player.diverged)
+      return void (said.textContent = `Step ${count} leads to another branch of the program.`);
     const after = player.sortedRun.values[root];
     const rose = (after - before) * player.data.seed > 0;
-    said.textContent = `After ${count} step${count > 1 ? "s" : ""}: ${player.nodes[root].text} ${pretty(before)} → ${pretty(after)}` +
+    said.textContent =
+      `After ${count} step${count > 1 ? "s" : ""}: ` +
+      `${player.nodes[root].text} ${pretty(before)} → ${pretty(after)}` +
       (rose ? ". It went the wrong way: the rate is too large here." : "");
   };
   const one = element("button", { type: "button", onclick: () => go(1) }, "1 step");
   const ten = element("button", { type: "button", onclick: () => go(10) }, "10 steps");
-  const body = element("details", { class: "descent" },
+  const body = element(
+    "details",
+    { class: "descent" },
     element("summary", {}, "Gradient descent"),
-    element("p", { class: "quiet" }, `Moves the ${what} against the gradient: each becomes itself − rate × gradient.`),
-    element("div", { class: "descent-line" }, element("label", { for: "descent-rate" }, "rate"), rate, one, ten),
-    said);
+    element(
+      "p",
+      { class: "quiet" },
+      `Moves the ${what} against the gradient: each becomes itself − rate × gradient.`,
+    ),
+    element(
+      "div",
+      { class: "descent-line" },
+      element("label", { for: "descent-rate" }, "rate"),
+      rate,
+      one,
+      ten,
+    ),
+    said,
+  );
   const update = () => {
     one.disabled = ten.disabled = !moving.length || Boolean(player.diverged) || player.quizHidden;
     if (player.changed.size === 0) {
@@ -157,7 +203,12 @@ function makeLeafList(panel, leaves) {
   const few = leaves.length <= MANY_LEAVES;
   const loose = element("ul", { class: "leaf-rows" });
   fillLeafRows(panel, loose, tree.leaves);
-  const groups = element("div", { class: "leaf-groups" }, loose, tree.children.map((child) => makeLeafGroup(panel, child, few)));
+  const groups = element(
+    "div",
+    { class: "leaf-groups" },
+    loose,
+    tree.children.map((child) => makeLeafGroup(panel, child, few)),
+  );
   if (few) return [groups];
   const found = element("div", { hidden: true });
   const count = element("span", { class: "quiet", role: "status" });
@@ -169,14 +220,31 @@ function makeLeafList(panel, leaves) {
     found.hidden = !wanted;
     count.textContent = "";
     if (!wanted) return;
-    const hits = leaves.filter((leaf) => `${leaf.text} ${leaf.label} ${leaf.scope || ""}`.toLowerCase().includes(wanted));
+    const hits = leaves.filter((leaf) =>
+      `${leaf.text} ${leaf.label} ${leaf.scope || ""}`.toLowerCase().includes(wanted),
+    );
     rows = element("ul", { class: "leaf-rows" });
     found.replaceChildren(rows);
     fillLeafRows(panel, rows, hits);
     count.textContent = `${hits.length} of ${leaves.length}`;
   };
-  const field = element("input", { type: "search", id: "leaf-filter", placeholder: "name or scope", oninput: search });
-  return [element("div", { class: "leaf-filter" }, element("label", { for: "leaf-filter" }, "Filter"), field, count), groups, found];
+  const field = element("input", {
+    type: "search",
+    id: "leaf-filter",
+    placeholder: "name or scope",
+    oninput: search,
+  });
+  return [
+    element(
+      "div",
+      { class: "leaf-filter" },
+      element("label", { for: "leaf-filter" }, "Filter"),
+      field,
+      count,
+    ),
+    groups,
+    found,
+  ];
 }
 
 // Leaves by scope: {title, leaves, children}, with chains of single children drawn together.
@@ -199,7 +267,9 @@ function leafTree(leaves) {
 }
 
 function joinedGroup(group) {
-  const children = group.children.map(joinedGroup).sort((a, b) => a.title.localeCompare(b.title, "en", { numeric: true }));
+  const children = group.children
+    .map(joinedGroup)
+    .sort((a, b) => a.title.localeCompare(b.title, "en", { numeric: true }));
   if (group.leaves.length || children.length !== 1) return { ...group, children };
   return { ...children[0], title: `${group.title} / ${children[0].title}` };
 }
@@ -212,14 +282,22 @@ function leavesWithin(group) {
 function makeLeafGroup(panel, group, open) {
   const rows = element("ul", { class: "leaf-rows" });
   const inside = element("div", { class: "leaf-group-body" });
-  const body = element("details", { class: "leaf-group" },
-    element("summary", {}, group.title, element("span", { class: "quiet" }, ` ${leavesWithin(group)}`)), inside);
+  const body = element(
+    "details",
+    { class: "leaf-group" },
+    element("summary", {}, group.title, element("span", { class: "quiet" }, ` ${leavesWithin(group)}`)),
+    inside,
+  );
   const fill = () => {
     if (body.open === inside.hasChildNodes()) return;
     emptyLeafRows(panel, inside);
     if (!body.open) return inside.replaceChildren();
     fillLeafRows(panel, rows, group.leaves);
-    replaceChildren(inside, group.leaves.length ? rows : null, group.children.map((child) => makeLeafGroup(panel, child, open)));
+    replaceChildren(
+      inside,
+      group.leaves.length ? rows : null,
+      group.children.map((child) => makeLeafGroup(panel, child, open)),
+    );
   };
   body.addEventListener("toggle", fill);
   body.open = open;
@@ -235,10 +313,17 @@ function fillLeafRows(panel, list, leaves, from = 0) {
   if (panel.update) panel.update();
   const next = from + part.length;
   if (next >= leaves.length) return;
-  const more = element("button", { type: "button", onclick: () => {
-    item.remove();
-    fillLeafRows(panel, list, leaves, next);
-  } }, `Show ${Math.min(ROWS_AT_ONCE, leaves.length - next)} more of ${leaves.length - next}`);
+  const more = element(
+    "button",
+    {
+      type: "button",
+      onclick: () => {
+        item.remove();
+        fillLeafRows(panel, list, leaves, next);
+      },
+    },
+    `Show ${Math.min(ROWS_AT_ONCE, leaves.length - next)} more of ${leaves.length - next}`,
+  );
   const item = element("li", {}, more);
   list.append(item);
 }
