@@ -32,7 +32,7 @@ LAYERS: list[list[set[str]]] = [
         {"nn"},
         {"expressions", "vocabulary", "pointing"},
     ],
-    [{"stepping", "passes", "paths", "derivation", "account", "terminal", "keyboard", "player"}],
+    [{"stepping", "steps", "passes", "paths", "derivation", "account", "terminal", "keyboard", "player"}],
     [{""}],
     [{"cli", "demo", "checking", "reference"}],
     [{"__main__"}],
