@@ -1,8 +1,7 @@
 """ES modules joined into one script, so that a page needs no second file.
 
 Each module's `import` lines go and its `export` words too; what is left shares one module scope, so two
-modules never define the same name at their top (a test sees to it). Comments and indentation stay in the
-files and do not go into the page.
+modules never define the same name at their top (a test sees to it). Lines of comment stay in the files.
 """
 
 from __future__ import annotations
