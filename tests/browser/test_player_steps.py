@@ -186,20 +186,6 @@ def test_start_and_end_say_what_will_happen_and_what_came_out(open_player: Open)
     ]
 
 
-def test_hidden_answers_are_nowhere_on_the_card(open_player: Open) -> None:
-    a, b = Value(2.5, label="a"), Value(-3.25, label="b")
-    page = open_player(step(a * b))
-    card(page, 3)
-    page.evaluate("player.quizHidden = true; player.tell('mode')")
-    page.wait_for_selector(".question")
-    text = page.locator("section.step").text_content()
-    assert "2.5" not in text
-    assert "3.25" not in text
-    page.evaluate("player.quizHidden = false; player.tell('mode')")
-    page.wait_for_selector(".question", state="detached")
-    assert "3.25" in page.locator("section.step").text_content()
-
-
 def test_the_naive_order_marks_what_comes_too_late(open_player: Open) -> None:
     a = Value(1.0, label="a")
     b = a + a

@@ -197,32 +197,22 @@ function derivativeLines(player, step, push) {
   const node = player.nodes[step.node];
   const [root, parent] = [nameOf(player, player.data.root), nameOf(player, push.parent)];
   const rule = player.data.rules[node.rule];
-  const hidden = player.quizHidden;
   const formulas = rule
     ? filledTwice(player, partialTemplate(rule, push.position, node.parents.length), step.node, push.position)
     : [];
-  if (hidden) formulas.length = 1;
   return [
-    equationLines(derivativeElement(node.text, parent), ...formulas,
-      hidden ? questionMark() : resultNumber(push.local, "")),
+    equationLines(derivativeElement(node.text, parent), ...formulas, resultNumber(push.local, "")),
     equationLines(mathml("mtext", "added"),
       formulaElement(derivativeElement(root, node.text), operator("·"), derivativeElement(node.text, parent)),
-      formulaElement(numberElement(step.upstream), operator("·"),
-        hidden ? mathml("mi", "?") : numberElement(push.local, "")),
-      hidden ? questionMark() : resultNumber(push.amount)),
+      formulaElement(numberElement(step.upstream), operator("·"), numberElement(push.local, "")),
+      resultNumber(push.amount)),
   ];
-}
-
-function questionMark() {
-  return element("span", { class: "question", "aria-label": "hidden", role: "img" }, "?");
 }
 
 // before + added = after, the one line that the whole backward pass consists of.
 function sumBoxes(player, push) {
-  const shown = (kind, value) =>
-    player.quizHidden && kind !== "before" ? questionMark() : resultNumber(value, "");
   const box = (kind, value) => styled("span", `sum-box ${kind}`, styled("span", "sum-label", kind),
-    styled("span", "sum-number", shown(kind, value)));
+    styled("span", "sum-number", resultNumber(value, "")));
   const sign = (text) => styled("span", "sum-sign", text);
   const label = `gradient of ${nameOf(player, push.parent)}`;
   return element("div", { class: "sum", role: "group", "aria-label": label },

@@ -59,7 +59,6 @@ export function wordsOf(player, step) {
 
 function passedWords(player, step, push) {
   const parent = nameOf(player, push.parent);
-  if (player.quizHidden) return `What does it pass to ${parent}?`;
   const factors = `${pretty(step.upstream)} times ${pretty(push.local)}`;
   const product = push.local === null ? pretty(push.amount) : factors;
   const sum = `gradient of ${parent} is now ${pretty(push.after)}`;
