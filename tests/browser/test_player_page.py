@@ -90,7 +90,7 @@ def test_labels_never_break_the_page_or_run(open_player: Any) -> None:
     for index in range(page.evaluate("player.data.shown")):
         page.evaluate(f"player.select({index})")
     assert page.evaluate("window.hacked") is None
-    assert page.locator("#player img, #player script").count() == 0
+    assert page.locator("#page img, #page script").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -26,8 +26,8 @@ function start() {
   const step = place("section", "step", { "aria-label": "This step" });
   const tabs = place("div", "tabs");
   side.append(step, tabs);
-  document.getElementById("player").replaceChildren(tools, stage, transport, side);
-  document.getElementById("player").className = "player";
+  document.getElementById("page").replaceChildren(tools, stage, transport, side);
+  document.getElementById("page").className = "player";
 
   tools.append(element("h1", { class: "title" }, document.title));
   const view = mountGraph(stage, player);
