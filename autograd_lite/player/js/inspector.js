@@ -4,10 +4,10 @@
 import { element, replaceChildren } from "./dom.js";
 import { checkedGradient, dependentsOf } from "./differences.js";
 import { contributionsTo, whyGradient, whyValue } from "./explain.js";
-import { exact, pretty } from "./numbers.js";
+import { exact, format, pretty } from "./numbers.js";
 
 const MOST_ROWS = 12;
-const AT_ONCE = 300; // ops that a check may recompute before the page is drawn
+const AT_ONCE = 100; // ops that a check may recompute before the page is drawn
 
 export function mountInspector(root, player, view) {
   const checks = new WeakMap();
@@ -62,7 +62,7 @@ function headOf(player, index, view) {
   const rule = data.rules[node.rule];
   const kinds = [
     { leaf: node.parameter ? "parameter" : "leaf", constant: "constant", opaque: "hand-made op" }[node.kind],
-    node.frozen && "frozen", index === data.root && "result", selected !== null && "pinned",
+    node.frozen && node.kind !== "constant" && "frozen", index === data.root && "result", selected !== null && "pinned",
   ];
   const source = node.at && [element("code", {}, node.at), " ", data.sources.places.length > 0 && press("Show source", () => player.showTab("source"))];
   return element("header", { class: "inspect-head" },
@@ -98,7 +98,7 @@ function knownParts(player, index, check) {
 }
 
 function numbersOf(rows) {
-  const digits = (value) => value !== null && exact(value) !== pretty(value)
+  const digits = (value) => typeof value === "number" && Number.isFinite(value) && exact(value) !== format(value)
     && element("dd", { class: "inspect-exact", title: "All digits; one click selects them" }, exact(value));
   return element("dl", { class: "inspect-numbers" }, rows.map(([name, value, look]) =>
     element("div", {}, element("dt", {}, name), element("dd", { class: look }, pretty(value)), digits(value))));
@@ -145,7 +145,7 @@ function sumParts(player, index) {
     tableOf([["through"], ["local × upstream"], ["adds", "amount"], [span("visually-hidden", "share")]], [
       rows,
       rest.length > 0 && summed(null, `${rest.length} smaller ones`, number(rest.reduce((sum, use) => sum + use.amount, 0))),
-      summed("total", "their sum", number(run.gradients[index], "gradient")),
+      summed("total", got < all ? "their sum, once all are in" : "their sum", number(run.gradients[index], "gradient")),
     ]),
     got < all && dim(span("inspect-outlined"), ` outlined: ${all - got} still to come`),
   ];
@@ -153,7 +153,7 @@ function sumParts(player, index) {
 
 // To the right of the middle what adds, to its left what takes away.
 function shareBar(share, widest) {
-  const bar = span(share < 0 ? "minus" : "plus");
+  const bar = span(share < 0 ? "minus" : share > 0 ? "plus" : "");
   bar.style.width = `${widest && Number.isFinite(share) ? (50 * Math.abs(share)) / widest : 0}%`;
   return element("td", { class: "share" }, element("div", { class: "inspect-bar" }, bar));
 }
@@ -165,7 +165,7 @@ function operandParts(player, index) {
   const { parents, tracked, rule } = nodes[index];
   if (!parents.length) return null;
   const slope = (parent, place) => {
-    if (nodes[parent].frozen || !tracked[place]) return span("quiet", nodes[parent].frozen ? "frozen" : "constant");
+    if (nodes[parent].frozen || !tracked[place]) return span("quiet", nodes[parent].kind === "constant" ? "constant" : nodes[parent].frozen ? "frozen" : "none");
     const local = run.locals[index][place];
     return quizHidden || typeof local !== "number" ? span("quiet", quizHidden ? "hidden" : "not known") : number(local);
   };
@@ -185,11 +185,13 @@ function operandParts(player, index) {
 
 const MARKS = { agrees: ["✓", "agrees", "good"], differs: ["✗", "differs", "bad"], slope: ["·", "slope only", ""] };
 
-function checkParts(player, { verdict, slope, error, gradient, left, right, relative, parts }) {
+function checkParts(player, { verdict, slope, error, gradient, left, right, off, relative, cancelled, parts }) {
   const [mark, word, look] = MARKS[verdict] || ["?", "cannot tell", ""];
   const slopes = ["slope ", number(slope ?? null), " ± ", pretty(error, 2)];
   const says = {
-    agrees: [slopes, "; relative difference to the gradient ", pretty(relative, 2)],
+    agrees: [slopes, cancelled ? ["; difference to the gradient ", pretty(off, 2), ", which is rounding: it is a sum of contributions of size ", pretty(cancelled, 2)]
+      : ["; relative difference to the gradient ", pretty(relative, 2)]],
+    blurred: [slopes, ". Both are so small that rounding hides how the result moves"],
     slope: [slopes, ". No gradient is computed here, but the result does depend on it so."],
     differs: [slopes, ", but the gradient is ", number(gradient ?? null, "bad"),
       player.naive && ". The naive order is wrong here: some node passed on what it had before everything had arrived"],
