@@ -348,3 +348,59 @@ def test_labels_run_nothing(open_player: Any) -> None:
     settle(page)
     assert page.locator(".graph script, .graph image, .graph foreignObject, .graph [href]").count() == 0
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+PLACES = """() => Object.fromEntries([...document.querySelectorAll('.graph .part')].map(part => {
+  const {x, y, width, height} = part.querySelector('.card').getBoundingClientRect();
+  return [part.dataset.part, [x, y, x + width, y + height]]; }))"""
+
+
+def test_a_tall_stage_has_the_graph_downwards_and_a_wide_one_across(open_player: Any) -> None:
+    a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(7.0, label="c")
+    page = open_player(step((a * b + c).tanh()), viewport={"width": 860, "height": 660}, reduced_motion="reduce")
+    tall = page.evaluate(PLACES)
+    assert tall["n0"][3] < tall["n2"][1] < tall["n2"][3] < tall["n4"][1]
+    assert tall["n0"][2] - tall["n0"][0] > 110  # as large as on a wide screen
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.wait_for_function("view.layout.direction === 'LR'")
+    wide = page.evaluate(PLACES)
+    assert wide["n0"][2] < wide["n2"][0] < wide["n2"][2] < wide["n4"][0]
+    page.set_viewport_size({"width": 420, "height": 800})
+    page.wait_for_function("view.layout.direction === 'TB'")
+    board = page.locator(".graph").bounding_box()
+    assert all(within(box, corners(board)) for box in page.evaluate(PLACES).values())
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_operands_stand_in_their_order(open_player: Any, width: int) -> None:
+    a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(7.0, label="c")
+    page = open_player(step((a * b + c).tanh()), viewport={"width": width, "height": 800})
+    places, side = page.evaluate(PLACES), 1 if width == 1280 else 0
+    assert places["n0"][side] < places["n1"][side]
+
+
+@pytest.mark.parametrize("width", [1280, 860, 420])
+def test_amounts_touch_no_box_and_no_ring(open_player: Any, width: int) -> None:
+    a, b, c = Value(2.0, label="a"), Value(-3.1234567e-7, label="b"), Value(0.51234567, label="c")
+    steps = step((a * b + c).tanh() * a)
+    page = open_player(steps, viewport={"width": width, "height": 660}, reduced_motion="reduce")
+    for position in range(steps.forward_count + 2, len(steps) + 1):
+        goto(page, position)
+        found = page.evaluate(
+            """() => { const rect = e => { const b = e.getBoundingClientRect();
+                return [b.x, b.y, b.right, b.bottom]; };
+              return {amounts: [...document.querySelectorAll('.graph .amount')].filter(t => t.textContent).map(rect),
+                      boxes: [...document.querySelectorAll('.graph .card, .graph .now .ring')].map(rect)}; }"""
+        )
+        assert found["amounts"]
+        for amount in found["amounts"]:
+            assert not any(overlap(amount, box) for box in found["boxes"])
+
+
+def test_a_frozen_input_takes_one_line(open_player: Any) -> None:
+    page = open_player(xor_loss())
+    inputs = page.locator(".graph .part.frozen")
+    assert inputs.count() == 8
+    assert inputs.first.locator("text").all_text_contents()[1] == "−1"
+    heights = page.evaluate("[...document.querySelectorAll('.part.frozen .card')].map(c => c.getBBox().height)")
+    assert set(heights) == {26}

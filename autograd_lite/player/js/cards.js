@@ -4,12 +4,15 @@
 import { svg } from "./dom.js";
 import { opSign } from "./appearance.js";
 import { curve } from "./layout.js";
+import { pretty } from "./numbers.js";
 
 const FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
 const PAD = 9;
 const TITLE_MOST = 150; // a longer title is cut
 const NUMBER = "−0.000e−00"; // the widest number a row has to hold
 const RANGE = "−0.000 … −0.000";
+const GIVEN_DIGITS = 4;
+const GIVEN_GAP = 10;
 const FONTS = {
   title: `600 12px ${FAMILY}`, chip: `700 11px ${FAMILY}`,
   row: `11.5px ${FAMILY}`, caption: `10.5px ${FAMILY}`, frame: `600 10.5px ${FAMILY}`,
@@ -65,10 +68,23 @@ export function sizeOfPart(part, data) {
   }
   const node = data.nodes[part.node];
   if (node.kind === "constant") return { width: Math.ceil(widthOf(cutTo(node.text, 90, "row"), "row") + 2 * PAD), height: 24 };
+  if (isGiven(node)) {
+    const figure = Math.max(widthOf("−0.00", "row"), widthOf(pretty(node.value, GIVEN_DIGITS), "row"));
+    return { width: Math.ceil(givenTitle(node) + GIVEN_GAP + figure + 2 * PAD), height: 26 };
+  }
   const chip = opSign(node);
   const title = widthOf(cutTo(node.text, TITLE_MOST, "title"), "title") + (chip ? chipWidth(chip) + 6 : 0);
   const badge = badgeWidth(usesIn(data)[part.node]);
   return { width: Math.ceil(Math.max(title + badge, 34 + widthOf(NUMBER, "row")) + 2 * PAD), height: 58 };
+}
+
+// What is only ever read takes one line: it has no gradient to show.
+function isGiven({ kind, frozen }) {
+  return kind === "leaf" && frozen;
+}
+
+function givenTitle(node) {
+  return widthOf(cutTo(node.text, TITLE_MOST, "title"), "title");
 }
 
 function chipWidth(chip) {
@@ -143,6 +159,17 @@ function drawPart(part, { x, y, width, height }, data) {
     group.append(svg("text", { class: "figure", x: width / 2, y: 16, "text-anchor": "middle" }, cutTo(data.nodes[part.node].text, 90, "row")));
     return { group, dress: (look) => { dressed(group, kind, look); } };
   }
+  if (part.kind === "node" && isGiven(data.nodes[part.node])) {
+    const figure = drawFigure("value", width, 17, width - 2 * PAD - givenTitle(data.nodes[part.node]) - GIVEN_GAP);
+    group.append(svg("text", { class: "name", x: PAD, y: 17 }, cutTo(part.title, TITLE_MOST, "title")), figure.text);
+    return {
+      group,
+      dress(look) {
+        dressed(group, kind, look);
+        figure.write(look.rows[0][1]);
+      },
+    };
+  }
   const head = drawHead(part, width, data);
   const rows = ["value", "grad"].map((caption, place) => drawRow(caption, width, 35 + 15 * place));
   group.append(...head.made, ...rows.flatMap(({ made }) => made));
@@ -188,15 +215,19 @@ function drawHead(part, width, data) {
 }
 
 function drawRow(caption, width, y) {
+  const { text, write } = drawFigure(caption, width, y, width - 2 * PAD - 32);
+  return { made: [svg("text", { class: "caption", x: PAD, y }, caption), text], write };
+}
+
+function drawFigure(caption, width, y, room) {
   const text = svg("text", { class: `figure ${caption}`, x: width - PAD, y, "text-anchor": "end" });
-  const room = width - 2 * PAD - 32;
   const write = (shown) => {
     text.textContent = shown;
     if (widthOf(shown, "row") > room) text.setAttribute("textLength", room);
     else text.removeAttribute("textLength");
     text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   };
-  return { made: [svg("text", { class: "caption", x: PAD, y }, caption), text], write };
+  return { text, write };
 }
 
 function drawFoot(part, width) {
@@ -214,8 +245,7 @@ function drawFoot(part, width) {
 function drawLink(link, layout) {
   const points = layout.links.get(link.id);
   const path = curve(points, layout.direction);
-  const middle = middleOf(points);
-  const label = svg("text", { class: "amount", x: middle.x, y: middle.y - 4, "text-anchor": "middle" });
+  const label = svg("text", { class: "amount", ...amountPlace(points, layout.direction) });
   const group = svg("g", { class: "link" }, svg("path", { class: "line", d: path }), arrowHead(points, layout.direction, false), arrowHead(points, layout.direction, true));
   const thick = Math.min(1.2 + 0.4 * Math.log10(link.uses.length), 2.4);
   group.setAttribute("stroke-width", thick.toFixed(2));
@@ -237,16 +267,8 @@ function arrowHead(points, direction, back) {
   return svg("path", { class: back ? "head back" : "head", d: "M0 0L-7 -3.5V3.5Z", transform: `translate(${x} ${y}) rotate(${turn})` });
 }
 
-function middleOf(points) {
-  const lengths = points.slice(1).map((point, place) => Math.hypot(point.x - points[place].x, point.y - points[place].y));
-  let left = lengths.reduce((sum, length) => sum + length, 0) / 2;
-  for (let place = 0; place < lengths.length; place += 1) {
-    if (left <= lengths[place]) {
-      const share = lengths[place] ? left / lengths[place] : 0;
-      const [one, other] = [points[place], points[place + 1]];
-      return { x: one.x + (other.x - one.x) * share, y: one.y + (other.y - one.y) * share };
-    }
-    left -= lengths[place];
-  }
-  return points[0];
+// Where the amount stands: at the box that receives it, on that side of the line from which the line turns away.
+function amountPlace([{ x, y }, next], direction) {
+  if (direction === "LR") return { x: x + 9, y: next.y < y - 1 ? y + 15 : y - 7 };
+  return next.x > x + 1 ? { x: x - 7, y: y + 19, "text-anchor": "end" } : { x: x + 7, y: y + 19 };
 }

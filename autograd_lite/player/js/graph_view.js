@@ -13,6 +13,18 @@ export function mountGraph(stage, player) {
   return view;
 }
 
+const LARGE_ENOUGH = 0.95; // of full size: then the usual direction is kept
+const MOST_TRIED_TWICE = 150; // boxes; more take too long to arrange in both directions
+
+// What is open as boxes, and their arrangement in a direction, made when it is asked for.
+function planOf(data, open) {
+  const folded = partsOf(data, open);
+  const sizes = new Map(folded.parts.map((part) => [part.id, sizeOfPart(part, data)]));
+  const made = {};
+  const arranged = (direction) => (made[direction] ||= layOut(folded, direction, (part) => sizes.get(part.id)));
+  return { folded, arranged };
+}
+
 class GraphView {
   constructor(stage, player) {
     this.player = player;
@@ -31,11 +43,7 @@ class GraphView {
     this.board.addEventListener("dblclick", (event) => this.toggleAt(event.target.closest(".part[data-path]")));
     this.board.addEventListener("keydown", (event) => this.key(event));
     this.board.addEventListener("focusin", (event) => this.focused(event.target));
-    new ResizeObserver(() => {
-      if (this.camera.moved) return;
-      this.camera.fit();
-      this.follow();
-    }).observe(stage);
+    new ResizeObserver(() => this.resized()).observe(stage);
   }
 
   // --- what other parts ask -----------------------------------------------------------------------------
@@ -70,8 +78,9 @@ class GraphView {
   rebuild() {
     const { data, open } = this.player;
     const key = JSON.stringify([...open].filter((path) => outwardPaths(path).every((outer) => open.has(outer))).sort());
-    if (!this.plans.has(key)) this.plans.set(key, this.plan(data, open));
-    const { folded, layout } = this.plans.get(key);
+    if (!this.plans.has(key)) this.plans.set(key, planOf(data, open));
+    this.plan = this.plans.get(key);
+    const [{ folded }, layout] = [this.plan, this.shaped()];
     Object.assign(this, { folded, layout, picture: drawGraph(folded, layout, data) });
     this.content.replaceChildren(this.picture.root);
     this.dress();
@@ -79,16 +88,24 @@ class GraphView {
     this.camera.fit();
   }
 
-  // Left to right; downwards where that shows everything much larger.
-  plan(data, open) {
-    const folded = partsOf(data, open);
-    const sizes = new Map(folded.parts.map((part) => [part.id, sizeOfPart(part, data)]));
-    const along = layOut(folded, "LR", (part) => sizes.get(part.id));
-    const { width, height } = this.camera.stage;
-    const scale = (made) => Math.min(width / made.width, height / made.height);
-    if (scale(along) > 0.6 || folded.parts.length > 150) return { folded, layout: along };
-    const down = layOut(folded, "TB", (part) => sizes.get(part.id));
-    return { folded, layout: scale(down) > 1.3 * scale(along) ? down : along };
+  // Left to right; downwards where the stage, as it is now, then shows everything clearly larger.
+  shaped() {
+    const { folded, arranged } = this.plan;
+    const along = arranged("LR");
+    if (folded.parts.length > MOST_TRIED_TWICE || this.camera.room(along) >= LARGE_ENOUGH) return along;
+    const down = arranged("TB");
+    return this.camera.room(down) > 1.15 * this.camera.room(along) ? down : along;
+  }
+
+  // Another room, perhaps of another shape: a phone that was turned, a window pulled narrow.
+  resized() {
+    if (this.shaped() !== this.layout) {
+      const had = this.board.contains(document.activeElement);
+      this.rebuild();
+      if (had) this.focusOn(this.stop);
+    } else if (this.camera.moved) return;
+    this.camera.fit();
+    this.follow();
   }
 
   reopen() {

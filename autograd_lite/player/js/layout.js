@@ -5,7 +5,7 @@
 // by a port: a box of no size in front of, or behind, all that the frame holds.
 
 const NODE_GAP = 18;
-const RANK_GAP = { LR: 58, TB: 42 }; // across the first, the amount that flows has to fit
+const RANK_GAP = { LR: 66, TB: 48 }; // across the first, the amount that flows has to fit
 const FRAME_PAD = 12;
 const FRAME_TITLE = 24;
 const GRAPH_MARGIN = 16;
@@ -101,6 +101,7 @@ function arrangeLevel(levels, path, direction) {
     const { x, y } = graph.node(id);
     Object.assign(item, { x: x * flipX - item.width / 2, y: y * flipY - item.height / 2 });
   }
+  orderLeaves(graph, items, edges, direction);
   const [side, size] = direction === "LR" ? ["x", "width"] : ["y", "height"];
   const first = Math.min(...[...items.values()].map((item) => item[side]));
   const last = Math.max(...[...items.values()].map((item) => item[side] + item[size]));
@@ -162,6 +163,28 @@ function isUpsideDown(graph, items, edges, direction) {
     for (let place = 1; place < group.length; place += 1) score += Math.sign(group[place][1] - group[place - 1][1]);
   }
   return score < 0;
+}
+
+// Leaves that serve one op only, side by side in front of it, stand in the order of its operands.
+function orderLeaves(graph, items, edges, direction) {
+  const [along, across, breadth] = direction === "LR" ? ["x", "y", "height"] : ["y", "x", "width"];
+  const [leaving, fed] = [new Map(), new Set()];
+  for (const edge of edges.values()) {
+    leaving.set(edge.from, [...(leaving.get(edge.from) || []), edge]);
+    fed.add(edge.to);
+  }
+  const rows = new Map();
+  for (const [from, [edge, ...others]] of leaving) {
+    const bent = graph.edge(edge.from, edge.to).points.length > 3;
+    if (others.length || bent || fed.has(from) || !items.has(from) || !items.has(edge.to)) continue;
+    const item = items.get(from);
+    const key = `${edge.to} ${Math.round(graph.node(from)[along])} ${item[breadth]}`;
+    rows.set(key, [...(rows.get(key) || []), { item, position: edge.position }]);
+  }
+  for (const row of rows.values()) {
+    const places = row.map(({ item }) => item[across]).sort((one, other) => one - other);
+    row.sort((one, other) => one.position - other.position).forEach(({ item }, rank) => (item[across] = places[rank]));
+  }
 }
 
 // The way points of a link, piece by piece; its two ends are set where it lands.

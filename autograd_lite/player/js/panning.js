@@ -2,10 +2,11 @@
 
 const LEAST = 0.12;
 const MOST = 2.5;
-const READABLE_SCALE = 0.6; // a picture is not shrunk below this to make it fit
+const LEGIBLE = 0.6; // a picture is not shrunk below this to make it fit
+const COMFORTABLE = 0.75; // a picture that does not fit is shown as large as this
 const MARGIN_OF_STAGE = 12;
 
-// Moves `content` inside the <svg> `board`. `sizes()` gives {width, height} of what is shown.
+// Moves `content` inside the <svg> `board`. `sizes()` gives {width, height, direction} of what is shown.
 export class Camera {
   constructor(board, content, sizes) {
     Object.assign(this, { board, content, sizes, x: 0, y: 0, scale: 1, moved: false });
@@ -21,14 +22,21 @@ export class Camera {
     return { width: this.board.clientWidth || 1, height: this.board.clientHeight || 1 };
   }
 
+  // How much the picture may be enlarged to fill the stage.
+  room({ width, height }) {
+    const { stage } = this;
+    return Math.min((stage.width - 2 * MARGIN_OF_STAGE) / width, (stage.height - 2 * MARGIN_OF_STAGE) / height);
+  }
+
   // Everything into view, as large as is pleasant; with `whole` even where it gets too small to read.
   fit(whole = false) {
-    const [stage, { width, height }] = [this.stage, this.sizes()];
-    const room = Math.min((stage.width - 2 * MARGIN_OF_STAGE) / width, (stage.height - 2 * MARGIN_OF_STAGE) / height);
-    const scale = Math.max(Math.min(room, 1.25), whole ? LEAST : READABLE_SCALE);
+    const [stage, { width, height, direction }] = [this.stage, this.sizes()];
+    const room = Math.max(Math.min(this.room({ width, height }), 1.25), LEAST);
+    const scale = whole || room > LEGIBLE ? room : COMFORTABLE;
     const [left, top] = [(stage.width - width * scale) / 2, (stage.height - height * scale) / 2];
     this.moved = false;
-    this.place(Math.max(left, 0), height * scale > stage.height && !whole ? top : Math.max(top, 0), scale);
+    // what is too large begins with the first column or row
+    this.place(direction === "TB" ? left : Math.max(left, 0), direction === "TB" ? Math.max(top, 0) : top, scale);
   }
 
   place(x, y, scale) {
