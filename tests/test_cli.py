@@ -318,7 +318,8 @@ def test_a_picture_that_cannot_be_rendered_here_does_not_stop_the_others(
     monkeypatch.setattr("autograd_lite.rendering.render", nothing_renders)
     main(["demo", "--epochs", "2", "--out", str(tmp_path)])
     assert "not written: network.svg (no renderer is installed)" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"loss.svg", "boundary.svg", "steps.txt", "steps.html"}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"loss.svg", "boundary.svg", "steps.txt", "steps.html"}
 
 
 def test_draw_json_is_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
