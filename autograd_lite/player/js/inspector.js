@@ -61,7 +61,7 @@ function headOf(player, index, view) {
   const node = data.nodes[index];
   const rule = data.rules[node.rule];
   const kinds = [
-    { leaf: node.parameter ? "parameter" : "leaf", constant: "constant", opaque: "hand-made op" }[node.kind],
+    { leaf: node.scope ? "parameter" : "leaf", constant: "constant", opaque: "hand-made op" }[node.kind],
     node.frozen && node.kind !== "constant" && "frozen", index === data.root && "result", selected !== null && "pinned",
   ];
   const source = node.at && [element("code", {}, node.at), " ", data.sources.places.length > 0 && press("Show source", () => player.showTab("source"))];
