@@ -171,6 +171,9 @@ def test_the_page_says_why_it_cannot_compute_on_other_numbers() -> None:
     squared = x * x
     squared.register_hook(lambda gradient: 2 * gradient)
     assert "the gradient of n1 was replaced" in why_not_live(squared * 3.0)
+    clipped = Value(2.0, label="w")
+    clipped.register_hook(lambda gradient: max(-1.0, min(1.0, gradient)))
+    assert "the gradient of w was replaced" in why_not_live(clipped * 3.0)
     changed = x * x
     changed.data = 5.0
     assert "changed by hand" in why_not_live(changed + x)

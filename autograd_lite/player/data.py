@@ -148,4 +148,7 @@ def _liveness(steps: Backprop) -> bool | str:
         seen = zip(passes.parents[index], passes.operand_values(index), strict=True)
         if any(passes.values[parent] != number == number for parent, number in seen):
             return f"a number that {text} was computed from was changed by hand afterwards"
+    for node in steps.nodes:  # a hook of a leaf
+        if not node.op and passes.note(node.index):
+            return f"the gradient of {node.text} was replaced: {passes.note(node.index)}"
     return steps.origins.branches.blocked or True

@@ -43,6 +43,12 @@ def chained(x: Value, factor: float, length: int) -> Value:
     return x
 
 
+def logistic(x: Value, length: int) -> Value:
+    for _ in range(length):
+        x = 3.9 * x * (1.0 - x)
+    return x
+
+
 def frozen(x: float) -> Value:
     value = leaf(x)
     value.freeze()
@@ -97,6 +103,10 @@ WHY = {
     ),
     "vanishing": Case(lambda x: chained(x, 0.5, 60), 1.0, "vanishing", (), ("0.5 × 0.5", "(60 factors)")),
     "growing": Case(lambda x: chained(x, 3.0, 40), 1.0, "growing", (), ("3 × 3", "(40 factors)")),
+    "small and large undo each other": Case(
+        lambda x: chained(x, 1e10, 1) * 1e-10 * 1e-7, 3.0, "vanishing", (), ("All factors", "1e+10 × 1e−10")
+    ),
+    "flat at infinity": Case(lambda x: named(1.0 / x, "turned") + 1.0, INF, "saturated", ("turned", "x"), ()),
     "small factor": Case(lambda x: named(x * 1e-9, "weak"), 1.0, "small factor", ("weak",), ("1e−09",)),
     "steep op": Case(
         lambda x: named(x.reciprocal(), "turned"), 1e-5, "huge factor", ("turned", "x"), ("−1e+10",)
@@ -248,6 +258,14 @@ CHECKS = {
     "not finite": (lambda x: x.log(), -1.0, "unknown"),
     "hand-made": (lambda x: by_hand(x, leaf(3.0, "y")) * 2.0, 2.0, "unknown"),
     "the result": (lambda x: x, 2.0, "agrees"),
+    "a staircase far out": (lambda x: x % 0.75, 100_000.3, "agrees"),
+    "a stair far out": (lambda x: x.floor() * 3.0, 1000.3, "agrees"),
+    "infinity on the way": (lambda x: x * 3.0 + 1.0 / (x * 1000.0).exp(), 2.0, "agrees"),
+    "lost in rounding": (lambda x: x * 1e-8 + leaf(1e8, "big"), 1.0, "blurred"),
+    "saturated": (lambda x: x.tanh(), 20.0, "blurred"),
+    "a flat point": (lambda x: x**3, 0.0, "agrees"),
+    "chaos": (lambda x: logistic(x, 40), 0.3, "unsettled"),
+    "infinitely steep": (lambda x: x.cbrt(), 0.0, "unsettled"),
     "steep": (lambda x: x.exp(), 200.0, "agrees"),
 }
 
@@ -259,6 +277,15 @@ def test_the_check_by_differences_gives_a_verdict(
     steps = step(make(leaf(x)))
     panel = inspect(open_player(steps), place_of(steps, "x"))
     assert panel.locator("[data-check]").get_attribute("data-check") == verdict, panel.inner_text()
+
+
+def test_the_check_finds_a_gradient_that_a_hook_replaced(open_player: Any) -> None:
+    x = leaf(0.3)
+    x.register_hook(lambda gradient: 0.0)
+    page = open_player(step(logistic(x, 12)))
+    panel = inspect(page, 0)
+    assert panel.locator("[data-check]").get_attribute("data-check") == "differs", panel.inner_text()
+    assert "a hook replaced the gradient" in panel.locator(".inspect-check").inner_text()
 
 
 def test_the_check_finds_the_naive_order_wrong(open_player: Any) -> None:

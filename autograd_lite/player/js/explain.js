@@ -136,7 +136,8 @@ function ending(player, use) {
   const near = 1e-6 * Math.max(1, Math.abs(values[parent]));
   const steepest = Math.max(...[-near, near].map((step) => Math.abs(slopeNear(player, use, step))));
   if (steepest === 0 && UNITS[op]) return end(UNITS[op].split(" ")[0], `${UNITS[op]} `, at(sender), ": the slope is 0", ...input);
-  if (steepest === 0) return end("saturated", "saturated unit ", ...unit, ": it is flat", ...input);
+  // far out, at infinity, nothing can be told of the neighbourhood
+  if (!(steepest > 0)) return end("saturated", "saturated unit ", ...unit, ": it is flat", ...input);
   if (steepest > 1e-3) return end("kink", ...unit, " stands on its kink", ...input, ` (${kink})`);
   return end("flat point", ...unit, " has a flat point", ...input, ": a minimum, a maximum or a saddle");
 }
@@ -156,10 +157,12 @@ function whySize(player, index, huge) {
   const path = mainPath(player.run, index, player.data.root);
   const size = (use) => Math.log(Math.abs(use.local));
   const worst = path.reduce((one, use) => (huge === size(use) > size(one) ? use : one));
-  if (2 * Math.abs(size(worst)) < Math.abs(path.reduce((sum, use) => sum + size(use), 0))) {
+  const all = Math.abs(path.reduce((sum, use) => sum + size(use), 0));
+  const opposed = Math.abs(size(worst)) > 1.25 * all; // other factors undo it, and what is left has not one cause
+  if (opposed || 2 * Math.abs(size(worst)) < all) {
     const factors = path.filter((use) => Math.abs(use.local) !== 1);
     const first = factors.slice(0, 5).map((use) => pretty(use.local, 3)).join(" × ");
-    return said(player, huge ? "growing" : "vanishing", `Many ${huge ? "large" : "small"} factors on the way: ${first}`,
+    return said(player, huge ? "growing" : "vanishing", `${opposed ? "All" : `Many ${huge ? "large" : "small"}`} factors on the way: ${first}`,
       factors.length > 5 ? ` × … (${factors.length} factors)` : "", ` = ${pretty(factors.reduce((total, use) => total * use.local, 1), 3)}, beginning at `, at(factors[0].sender), ".");
   }
   const { sender, parent, local } = worst;
