@@ -335,3 +335,26 @@ def test_nothing_is_wider_than_a_narrow_screen(open_player: Callable[..., Any], 
     a = Value(1.0, label="a_name_that_is_rather_long" * 5)
     page = opened(open_player, step(a * (a + 1.0).tanh()), tab, viewport={"width": 420, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_only_infinity_itself_is_the_right_answer_to_infinity(open_player: Callable[..., Any]) -> None:
+    page = opened(open_player, step(Value(0.0, label="x").sqrt()), "Quiz")
+    page.get_by_label("Ask me").check()
+    page.get_by_role("button", name="To the backward pass").click()
+    for wrong in ("5", "-inf", "nan"):
+        assert answer(page, wrong).startswith("Not "), wrong
+    assert "no number" in answer(page, ".")
+    assert answer(page, "inf").startswith("Right.")
+
+
+def test_what_differs_only_by_rounding_is_not_called_wrong(open_player: Callable[..., Any]) -> None:
+    x = Value(0.1, label="x")
+    loss = (x * 0.3).tanh().tanh() + (x * 0.7 + x.tanh()) * 0.1 + x * 0.3
+    page = opened(open_player, step(loss), "Order")
+    page.evaluate("player.setNaive(true), player.goto(player.total)")
+    page.wait_for_function("player.pending.size === 0")
+    right, naive = page.evaluate("[player.sortedRun.gradients, player.run.gradients]")
+    assert naive[0] != right[0]
+    assert naive[0] == pytest.approx(right[0], rel=1e-14)
+    assert page.locator(".part.wrong").count() == 0
+    assert page.locator(".end-table .bad").count() == 0

@@ -289,3 +289,18 @@ def test_nothing_is_wider_than_the_screen(open_player: Callable[..., Any], width
     assert page.evaluate(
         "[...document.querySelectorAll('.leaf-row')].every(r => r.scrollWidth <= r.clientWidth + 1)"
     )
+
+
+def test_a_moved_number_of_the_expression_is_shown_everywhere(open_player: Callable[..., Any]) -> None:
+    steps = step(Value(3.0, label="x") * 2.0)
+    page = open_player(steps, "#step=1")
+    [constant] = [node.index for node in steps.nodes if node.constant]
+    page.evaluate(f"player.setLeaf({constant}, -2.5)")
+    page.wait_for_function("player.pending.size === 0")
+    box = page.locator(f'[data-part="n{constant}"]')
+    assert box.locator(".figure").text_content() == "-2.5"
+    assert "2.5" in page.locator(".equations").first.inner_text()
+    page.evaluate("player.resetLeaves()")
+    page.wait_for_function("player.pending.size === 0")
+    assert box.locator(".figure").text_content() == "2"
+    assert "2.5" not in page.locator(".equations").first.inner_text()

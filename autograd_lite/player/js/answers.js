@@ -5,7 +5,8 @@ import { pretty } from "./numbers.js";
 const CLOSE = 0.01; // right to one part in a hundred counts as right
 
 export function quizClose(typed, answer) {
-  return Object.is(typed, answer) || typed === answer || Math.abs(typed - answer) <= CLOSE * Math.abs(answer);
+  if (!Number.isFinite(answer)) return Object.is(typed, answer);
+  return typed === answer || Math.abs(typed - answer) <= CLOSE * Math.abs(answer);
 }
 
 // A number or simple arithmetic, as 1/3, 2*-3, (1 - 0.5**2) * 4, exp(-1); null if it is none.
@@ -25,7 +26,7 @@ export function calculated(text) {
   const atom = () => {
     const token = tokens[place++];
     if (token === "(") return [sum(), take(")") || bad()][0];
-    if (/^[\d.]/.test(token)) return Number(token);
+    if (/^\.?\d/.test(token)) return Number(token);
     if (Object.hasOwn(names, token)) return names[token];
     if (!/^(exp|log|sqrt|sin|cos|tanh)$/.test(token) || !take("(")) bad();
     return Math[token]([sum(), take(")") || bad()][0]);

@@ -2,7 +2,7 @@
 // moment can be made.
 
 import { pretty } from "./numbers.js";
-import { stateAt } from "./passes.js";
+import { sameGradient, stateAt } from "./passes.js";
 
 const GRAPH_DIGITS = 4;
 
@@ -109,8 +109,7 @@ function receives(members, { step, player }) {
 function isWrong(index, { player, state, right }) {
   if (!right || player.diverged || state.phase === "forward") return false;
   const final = state.passed.has(index) || (!player.nodes[index].parents.length && !state.awaited[index].length);
-  return final && state.gradients[index] !== null && !Object.is(state.gradients[index], right[index])
-    && !(Number.isNaN(state.gradients[index]) && Number.isNaN(right[index]));
+  return final && state.gradients[index] !== null && !sameGradient(state.gradients[index], right[index]);
 }
 
 // The members that are read outside the group, or the result.

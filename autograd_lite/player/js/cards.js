@@ -156,8 +156,18 @@ function drawPart(part, { x, y, width, height }, data) {
   group.append(svg("rect", { class: "ring", x: -5, y: -5, width: width + 10, height: height + 10, rx: 12 }), ...rest,
     svg("rect", { class: "card", width, height, rx: 8 }));
   if (part.kind === "node" && data.nodes[part.node].kind === "constant") {
-    group.append(svg("text", { class: "figure", x: width / 2, y: 16, "text-anchor": "middle" }, cutTo(data.nodes[part.node].text, 90, "row")));
-    return { group, dress: (look) => { dressed(group, kind, look); } };
+    const figure = svg("text", { class: "figure", x: width / 2, y: 16, "text-anchor": "middle", lengthAdjust: "spacingAndGlyphs" });
+    group.append(figure);
+    return {
+      group,
+      dress(look) {
+        dressed(group, kind, look);
+        figure.textContent = cutTo(look.title, 90, "row");
+        // the box is as wide as the number it was recorded with
+        if (widthOf(figure.textContent, "row") > width - 4) figure.setAttribute("textLength", width - 4);
+        else figure.removeAttribute("textLength");
+      },
+    };
   }
   if (part.kind === "node" && isGiven(data.nodes[part.node])) {
     const figure = drawFigure("value", width, 17, width - 2 * PAD - givenTitle(data.nodes[part.node]) - GIVEN_GAP);

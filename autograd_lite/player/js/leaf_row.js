@@ -8,7 +8,7 @@ export function makeLeafRow(panel, leaf) {
   const { player, view } = panel;
   const { index } = leaf;
   const recorded = leaf.value;
-  const name = leaf.text;
+  const name = leaf.kind === "constant" && !leaf.label ? format(recorded) : leaf.text;
   let reach = leafReach(recorded); // the slider goes from -reach to reach
 
   const slider = element("input", {

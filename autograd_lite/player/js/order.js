@@ -2,7 +2,7 @@
 
 import { element, replaceChildren } from "./dom.js";
 import { pretty } from "./numbers.js";
-import { liveRun, naiveOrder } from "./passes.js";
+import { liveRun, naiveOrder, sameGradient } from "./passes.js";
 
 const NAMES_AT_MOST = 40; // in a strip
 const ROWS_AT_MOST = 60; // in the table
@@ -68,11 +68,6 @@ function compareOrders(player) {
       : [],
   );
   return { sorted, naive, early, hears, passing, wrong: new Set(wrong) };
-}
-
-// The two orders add in different orders too: the last digits may differ and mean nothing.
-function sameGradient(a, b) {
-  return Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b));
 }
 
 function orderFindings(player, view) {

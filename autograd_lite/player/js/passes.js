@@ -72,6 +72,11 @@ export function naiveOrder(data) {
   return order;
 }
 
+// The two orders add in different orders too: the last digits may differ and mean nothing.
+export function sameGradient(a, b) {
+  return Object.is(a, b) || a === b || Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b));
+}
+
 function whyUntracked(parent) {
   if (parent.kind === "constant") return "constant";
   return parent.frozen ? "frozen" : "no gradient flows here";

@@ -1,7 +1,7 @@
 // The state of the player, in one place. Panels read it, call its methods, and are told what changed.
 
 import { evaluate, firstDivergence, liveRun, naiveOrder, recordedRun, stateAt } from "./passes.js";
-import { toNumber } from "./numbers.js";
+import { format, toNumber } from "./numbers.js";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
 const BEAT = 1100; // milliseconds between two steps at speed 1
@@ -16,6 +16,8 @@ export class Player {
     this.recorded = recordedRun(this.data);
     this.run = this.recorded;
     this.given = this.nodes.map((node) => node.value); // what the leaves hold now
+    // constants are called by their number
+    this.plain = this.nodes.filter((node) => node.kind === "constant" && !node.label).map((node) => [node, node.text]);
     this.changed = new Set(); // leaves that do not hold what was recorded
     this.diverged = null; // the guard that would go another way on these numbers
     this.naive = false; // whether the backward pass goes in the naive order
@@ -190,6 +192,7 @@ export class Player {
 
   compute() {
     const numbers = this.numbers();
+    for (const [node, text] of this.plain) node.text = this.changed.has(node.index) ? format(this.given[node.index]) : text;
     this.diverged = this.changed.size ? firstDivergence(this.data.guards, numbers.values) : null;
     if (this.diverged) this.pause();
     if (!this.naive && !this.changed.size) this.run = this.recorded;
