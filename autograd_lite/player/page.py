@@ -61,10 +61,16 @@ def page_html(steps: Backprop, *, title: str = "") -> str:
     )
     return Template(_text("page.html")).substitute(
         policy=policy,
-        title=escape(title or f"Backpropagation of {steps.root.text}, step by step"),
+        title=escape(title or _title(steps)),
         packed=_packed(parts),
         opening=opening,
     )
+
+
+def _title(steps: Backprop) -> str:
+    """With the result's name where the user gave it one."""
+    of = f" of {steps.root.text}" if steps.root.label else ""
+    return f"Backpropagation{of}, step by step"
 
 
 def notebook_html(steps: Backprop) -> str:

@@ -173,7 +173,8 @@ def test_start_and_end_say_what_will_happen_and_what_came_out(open_player: Open)
     steps = expression()
     page = open_player(steps)
     start = page.locator("section.step").text_content()
-    assert f"Each of the {steps.forward_count} computed nodes" in start
+    assert "How does L change when a, b or c changes?" in start
+    assert f"{steps.forward_count} steps: each node computes its value" in start
     end = card(page, len(steps))
     rows = [texts(row, "th, td") for row in end.locator("tbody tr").all()]
     assert rows == [
@@ -272,3 +273,44 @@ def test_a_hand_made_op_says_that_its_rule_is_its_own(open_player: Open) -> None
     found = card(page, 3)
     assert "its own rule, in Python" in found.locator(".push").text_content()
     assert texts(found, ".sum-number") == ["0", "12", "12"]
+
+
+def test_the_first_card_asks_the_question_and_starts_the_run(open_player: Open) -> None:
+    page = open_player(expression())
+    page.get_by_role("button", name="First step →").click()
+    assert page.evaluate("player.position") == 1
+    assert page.evaluate("document.activeElement.className") == "next"
+    page.evaluate("player.goto(0)")
+    page.locator(".begin button.primary").click()
+    assert page.evaluate("[player.playing, player.position]") == [True, 1]
+    page.evaluate("player.pause()")
+    alone = open_player(step(Value(2.0, label="a")))
+    assert alone.locator("section.step h2").text_content() == "A graph of one number"
+
+
+@pytest.mark.parametrize("width", [860, 420, 320])
+def test_before_added_after_stay_together(open_player: Open, width: int) -> None:
+    a, b = Value(-0.123456789, label="a"), Value(3.0, label="b")
+    steps = step((a * b + a * 1.2345678e-9).tanh() * -1.0)
+    page = open_player(steps, viewport={"width": width, "height": 660})
+    for position in range(steps.forward_count + 2, len(steps) + 1):
+        card(page, position)
+        page.wait_for_timeout(60)
+        assert page.evaluate(
+            "[...document.querySelectorAll('.sum')].every(s => s.scrollWidth <= s.clientWidth)"
+        )
+        rows = page.evaluate(
+            """() => [...document.querySelectorAll('.sum')].map(sum => {
+              const edges = [...sum.querySelectorAll('.sum-box')].map(b => b.getBoundingClientRect());
+              return [new Set(edges.map(e => e.top)).size, new Set(edges.map(e => e.left)).size]; })"""
+        )
+        assert all(row in ([1, 3], [3, 1]) for row in rows)  # in one line, or all below one another
+
+
+def test_a_panel_that_is_asked_for_comes_into_view(open_player: Open) -> None:
+    steps = expression()
+    page = open_player(steps, f"#step={steps.forward_count + 2}", viewport={"width": 1280, "height": 700})
+    page.keyboard.press("q")
+    assert page.locator("#panel-quiz input").first.is_visible()
+    box = page.locator(".quiz-field").bounding_box()
+    assert box["y"] + box["height"] < 700

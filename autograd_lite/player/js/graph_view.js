@@ -32,18 +32,21 @@ class GraphView {
     this.content = svg("g", { class: "content" });
     this.board = svg("svg", { class: "graph", role: "group", "aria-label": "Computation graph: boxes are numbers, arrows lead from operands to results" }, this.content);
     const button = (name, sign, act) => element("button", { type: "button", class: "zoom", "aria-label": name, title: name, onclick: act }, sign);
-    const tools = element("div", { class: "zooms" },
+    this.tools = element("div", { class: "zooms" },
       button("Zoom in", "+", () => this.camera.zoom(1.25)),
       button("Zoom out", "−", () => this.camera.zoom(0.8)),
       button("Fit the whole graph", "⤢", () => this.fit()));
-    stage.append(this.board, tools);
+    stage.append(this.board, this.tools);
     this.camera = new Camera(this.board, this.content, () => this.layout);
     this.rebuild();
     this.board.addEventListener("click", (event) => this.click(event));
     this.board.addEventListener("dblclick", (event) => this.toggleAt(event.target.closest(".part[data-path]")));
     this.board.addEventListener("keydown", (event) => this.key(event));
-    this.board.addEventListener("focusin", (event) => this.focused(event.target));
+    // not on the picture itself, which would make it a stop of the tab key
+    stage.addEventListener("focusin", (event) => this.focused(event.target));
     new ResizeObserver(() => this.resized()).observe(stage);
+    window.addEventListener("beforeprint", () => this.camera.onPaper(true));
+    window.addEventListener("afterprint", () => this.camera.onPaper(false));
   }
 
   // --- what other parts ask -----------------------------------------------------------------------------
@@ -83,6 +86,7 @@ class GraphView {
     const [{ folded }, layout] = [this.plan, this.shaped()];
     Object.assign(this, { folded, layout, picture: drawGraph(folded, layout, data) });
     this.content.replaceChildren(this.picture.root);
+    this.tools.classList.toggle("beside", layout.direction === "TB"); // where such a picture leaves room
     this.dress();
     this.mark();
     this.camera.fit();

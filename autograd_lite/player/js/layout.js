@@ -5,7 +5,7 @@
 // by a port: a box of no size in front of, or behind, all that the frame holds.
 
 const NODE_GAP = 18;
-const RANK_GAP = { LR: 66, TB: 48 }; // across the first, the amount that flows has to fit
+const RANK_GAP = { LR: 66, TB: 42 }; // across the first, the amount that flows has to fit
 const FRAME_PAD = 12;
 const FRAME_TITLE = 24;
 const GRAPH_MARGIN = 16;

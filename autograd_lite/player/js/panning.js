@@ -45,6 +45,13 @@ export class Camera {
     this.content.setAttribute("transform", `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${scale.toFixed(4)})`);
   }
 
+  // On paper the stage has another size: what it shows is made to fit there as a whole.
+  onPaper(printed) {
+    const { width, height } = this.stage;
+    if (printed) this.board.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    else this.board.removeAttribute("viewBox");
+  }
+
   zoom(factor, at = { x: this.stage.width / 2, y: this.stage.height / 2 }) {
     const scale = Math.max(LEAST, Math.min(MOST, this.scale * factor));
     const ratio = scale / this.scale;

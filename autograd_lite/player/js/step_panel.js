@@ -6,7 +6,8 @@ import {
   derivativeElement, fillFormula, formulaElement, mathml, nameElement, numberElement, partialTemplate,
 } from "./formulas.js";
 import { pretty } from "./numbers.js";
-import { nameOf } from "./words.js";
+import { sameGradient } from "./passes.js";
+import { nameOf, spokenList } from "./words.js";
 
 const FEW_PARENTS = 8; // parents shown before the reader asks for all
 const FEW_NAMES = 4;
@@ -99,8 +100,8 @@ function filledTwice(player, template, node, position = 0) {
 
 // Constants speak for themselves; everything else has a name.
 function operandName(player, index) {
-  const { kind, label, text, value } = player.nodes[index];
-  return kind === "constant" && !label ? value : text;
+  const { kind, label, text } = player.nodes[index];
+  return kind === "constant" && !label ? player.run.values[index] : text;
 }
 
 // --- forward ----------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ function derivativeLines(player, step, push) {
 
 // before + added = after, the one line that the whole backward pass consists of.
 function sumBoxes(player, push) {
-  const box = (kind, value) => styled("span", `sum-box ${kind}`, styled("span", "sum-label", kind),
+  const box = (kind, value) => styled("span", `sum-box ${kind}`, styled("span", "sum-label", kind), " ",
     styled("span", "sum-number", resultNumber(value, "")));
   const sign = (text) => styled("span", "sum-sign", text);
   const label = `gradient of ${nameOf(player, push.parent)}`;
@@ -240,15 +241,30 @@ function leavesOf(player) {
 
 function startContent(player) {
   const root = nameOf(player, player.data.root);
+  const leaves = leavesOf(player).map(({ index }) => index)
+    .filter((index) => !player.nodes[index].frozen && index !== player.data.root);
+  const inputs = leaves.length > FEW_NAMES ? `one of its ${leaves.length} inputs` : spokenList(player, leaves, FEW_NAMES, "or");
+  const steps = (count) => `${count.toLocaleString("en")} ${count === 1 ? "step" : "steps"}`;
+  const { forwardCount, total } = player;
   return [
-    styled("h2", "step-title", "Two passes over one graph"),
+    styled("h2", "step-title", leaves.length ? `How does ${root} change when ${inputs} changes?` : "A graph of one number"),
     styled("ol", "plan",
-      element("li", {}, phaseBadge("forward"), ` Each of the ${player.forwardCount} computed nodes `,
-        `gets its value from its operands, up from ${leavesOf(player).length} inputs to ${root}.`),
-      element("li", {}, phaseBadge("backward"), ` From ${root} down, each node passes its gradient on, `,
-        "times its local derivative. What arrives at a node is added up.")),
-    quiet("p", "Press ", element("kbd", {}, "→"), " or Next for the first step."),
+      forwardCount ? element("li", {}, phaseBadge("forward"), ` ${steps(forwardCount)}: each node computes `,
+        `its value from its operands, up to ${root}.`) : null,
+      element("li", {}, phaseBadge("backward"), ` ${steps(total - forwardCount)}: from ${root} down, each node `,
+        "passes its gradient on, times its local derivative. What arrives at a node is added up.")),
+    styled("p", "begin", beginButton("primary", "▶ Play", "play"), beginButton("", "First step →", "next")),
   ];
+}
+
+// The same as the button below the graph, which then has the focus, for this card goes.
+function beginButton(name, text, act) {
+  const onclick = () => {
+    const button = document.querySelector(`.transport .${act}`);
+    button.focus();
+    button.click();
+  };
+  return element("button", { type: "button", class: name, onclick }, text);
 }
 
 function endContent(player) {
@@ -260,7 +276,7 @@ function endContent(player) {
     return element("tr", {},
       element("th", { scope: "row" }, nodeLink(player, index)),
       element("td", {}, pretty(state.values[index])),
-      Object.is(found, right) ? styled("td", "gradient", pretty(found))
+      sameGradient(found, right) ? styled("td", "gradient", pretty(found))
         : styled("td", "bad", `${pretty(found)} (right: ${pretty(right)})`));
   };
   const heads = ["input", "value", "gradient"].map((head) => element("th", { scope: "col" }, head));
@@ -290,8 +306,10 @@ function divergedContent(player) {
 
 // --- wide formulas ----------------------------------------------------------------------------------------
 
-// A formula that is too wide is set smaller; one that is still too wide can be scrolled, also by keyboard.
+// A sum that is too wide is written with its numbers below one another. A formula is set smaller; one that is still
+// too wide can be scrolled, also by keyboard.
 function shrinkWide(root) {
+  for (const sum of root.querySelectorAll(".sum")) sum.classList.toggle("wide", sum.scrollWidth > sum.clientWidth);
   for (const cell of root.querySelectorAll(".equations")) {
     if (cell.scrollWidth <= cell.clientWidth) continue;
     cell.classList.add("wide");

@@ -28,6 +28,7 @@ export function mountTabs(root, player, view, panels) {
     chosen.tab.focus();
   });
   root.append(list, ...made.map(({ body }) => body));
+  let shown = player.tab;
   player.subscribe((changes) => {
     if (!changes.has("tab")) return;
     for (const { name, tab, body } of made) {
@@ -36,5 +37,20 @@ export function mountTabs(root, player, view, panels) {
       tab.tabIndex = open ? 0 : -1;
       body.hidden = !open;
     }
+    const asked = made.find(({ name }) => name === player.tab);
+    if (shown !== player.tab && asked) bringUp(root, asked.body);
+    shown = player.tab;
   });
+}
+
+// A panel that was asked for and lies below the edge comes up: in a column of its own as far as it can, in a page that
+// scrolls as a whole so far that it is seen.
+function bringUp(root, body) {
+  const side = root.parentNode;
+  const own = side.scrollHeight > side.clientHeight;
+  const [frame, panel] = [side.getBoundingClientRect(), body.getBoundingClientRect()];
+  const [upper, lower] = own ? [frame.top, frame.bottom] : [0, innerHeight - 380];
+  const hidden = (own ? panel.bottom + 12 : panel.top) - lower;
+  const most = root.getBoundingClientRect().top - upper;
+  if (hidden > 0 && most > 0) (own ? side : document.documentElement).scrollTop += Math.min(hidden, most);
 }

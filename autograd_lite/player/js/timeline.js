@@ -31,7 +31,7 @@ export function mountTimeline(root, player, scrub) {
 
 // "step 12 of 25" and "backward", to be joined as the place demands.
 export function placeInWords(player) {
-  if (!player.position) return ["start", `${player.total} steps`];
+  if (!player.position) return ["start", `${player.total} ${player.total === 1 ? "step" : "steps"}`];
   const words = [`step ${player.position} of ${player.total}`, phaseOf(player)];
   return player.position === player.total ? [...words, "done"] : words;
 }

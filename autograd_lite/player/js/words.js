@@ -14,12 +14,12 @@ export function nameOf(player, index) {
 }
 
 // Several nodes in one breath: "a, b and 4 more".
-export function spokenList(player, indices, most = NAMED_AT_ONCE) {
+export function spokenList(player, indices, most = NAMED_AT_ONCE, joint = "and") {
   const unique = [...new Set(indices)];
   const names = unique.slice(0, most).map((index) => nameOf(player, index));
   if (unique.length > most) return `${names.join(", ")} and ${unique.length - most} more`;
   const last = names.pop() || "";
-  return names.length ? `${names.join(", ")} and ${last}` : last;
+  return names.length ? `${names.join(", ")} ${joint} ${last}` : last;
 }
 
 // What was computed, in words: "a times b", "tanh of n4".
