@@ -23,24 +23,32 @@ _COMPARISONS = {
 }  # fmt: skip
 
 
+# asked by comparisons, so that they are seen as branches of the program
 _QUESTIONS = {
-    "isnan": math.isnan, "isinf": math.isinf, "isfinite": math.isfinite,
-    "signbit": lambda a: math.copysign(1.0, a) < 0.0,
-}  # fmt: skip
-
-
-def _asking(question: Any, element: Any) -> bool:
-    return bool(question(_number(element)))
-
-
-def _comparing(compare: Any) -> Any:
-    """Compare two elements by their numbers: NumPy's own scalars would ask the Value again, for ever."""
-    return lambda a, b: compare(_number(a), _number(b))
+    "isnan": lambda a: a != a,
+    "isinf": lambda a: a == math.inf or a == -math.inf,
+    "isfinite": lambda a: -math.inf < a < math.inf,
+    "signbit": lambda a: a < 0.0 or math.copysign(1.0, _number(a)) < 0.0,
+}
 
 
 def _number(element: Any) -> Any:
+    return element._data if hasattr(element, "_data") else element
+
+
+def _asking(question: Any, element: Any) -> bool:
+    return bool(question(_comparable(element)))
+
+
+def _comparing(compare: Any) -> Any:
+    """Compare two elements: NumPy's own scalars would ask the Value again, for ever."""
+    return lambda a, b: compare(_comparable(a), _comparable(b))
+
+
+def _comparable(element: Any) -> Any:
+    """A Value as it is, anything else as a plain number if it can be one."""
     if hasattr(element, "_data"):
-        return element._data
+        return element
     try:
         return as_number(element)
     except (TypeError, ValueError):

@@ -97,6 +97,7 @@ class _Writer:
         self._taken: set[str] = set()
         self._partials: dict[int, list[tuple[str, str]]] = {}
         self._used: set[int] = set()  # the nodes that a shown path leads through
+        self._ends: tuple[int, int] | None = None  # of the paths being written, if there are several
 
     def derived(self, index: int, most: int) -> list[str]:
         """The derivation of one gradient: its paths as derivatives, as formulas, as numbers, and the sum."""
@@ -108,6 +109,7 @@ class _Writer:
         if paths.root == index:
             return [f"{head} &= {_number(total)}"]
         found, many = paths.largest(most), paths.count > 1
+        self._ends = (paths.root, index) if many else None
         self._used.update(edge.sender for path in found.paths for edge in path)
         further = _further(found.others) if found.others else ""
         rest = further and (
@@ -164,7 +166,8 @@ class _Writer:
         if edge.sender not in self._partials:
             self._partials[edge.sender] = self._written_partials(edge.sender)
         partials = self._partials[edge.sender]
-        return partials[edge.position][factor] if partials else self.slope(edge.sender, edge.parent)
+        direct = (edge.sender, edge.parent) == self._ends
+        return partials[edge.position][factor] if partials else self._by_operand(edge, direct)
 
     def _written_partials(self, index: int) -> list[tuple[str, str]]:
         """Each local derivative as it stands alone and as it stands among factors; none if unknown."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import POINTS, Point, Settings, applied
 
-from autograd_lite import Graph, Value, nn, step
+from autograd_lite import Graph, Value, nn, ops, step
 from autograd_lite.engine import chain
 from autograd_lite.errors import ArgumentError
 from autograd_lite.ops import Op
@@ -336,3 +336,11 @@ def balanced(latex: str) -> bool:
             return False
     pairs = [(r"\\left\b", r"\\right\b"), (r"\\begin\b", r"\\end\b")]
     return depth == 0 and all(len(re.findall(a, latex)) == len(re.findall(b, latex)) for a, b in pairs)
+
+
+def test_each_use_by_an_op_of_very_many_operands_is_told_apart() -> None:
+    """∂n/∂x alone would be the whole derivative, of which each path is only a part."""
+    x = Value(2.0, label="x")
+    text = step(ops.sum([x] * 50)).to_latex(x, paths=2)
+    assert text.count(r"\frac{\partial n_{1}}{\partial x}") == 3
+    assert text.count(r"\left.\frac{\partial n_{1}}{\partial x}\right|_{\text{operand") == 2

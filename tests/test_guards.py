@@ -37,6 +37,29 @@ def traced(function: Callable[..., Any], *numbers: float) -> Data:
     return data_of(lambda: function(*leaves), source=True)
 
 
+def test_comparisons_by_numpy_are_guards() -> None:
+    np = pytest.importorskip("numpy")
+
+    def f(a: Value, b: Value) -> Value:
+        values = np.array([a, b])
+        said = [np.float64(0.5) < a, np.isnan(a), *(values > 1.5), np.isfinite(b), np.signbit(a)]
+        return a * b if said == [True, False, False, True, True, False] else a
+
+    assert guards(traced(f, 1.0, 2.0)) == [
+        ("a > 0.5", True), ("a != a", False), ("a > 1.5", False), ("b > 1.5", True), ("b > -inf", True),
+        ("b < inf", True), ("a < 0", False),
+    ]  # fmt: skip
+
+
+def test_a_number_that_was_set_by_hand_is_no_branch_of_the_leaves() -> None:
+    def f(a: Value) -> Value:
+        scaled = a * 3.0
+        scaled.data = 10.0
+        return a * 2.0 if scaled > 5.0 else a
+
+    assert guards(traced(f, 1.0)) == []
+
+
 def test_every_comparison_is_a_guard_once_and_in_order() -> None:
     def f(a: Value, b: Value) -> Value:
         outcomes = [a < b, a <= 2, a < 0.5, a >= b, a == b, a != b, bool(a), not b, a < b, max(a, b) is b]

@@ -105,7 +105,7 @@ class _Numbering:
 
     def _look_at(self, value: Value) -> None:
         self.values[id(value)] = value.data
-        parents = value.parents
+        parents = value.parents if value._pinned is None else ()  # what was set by hand follows nothing
         if not any(id(parent) in self.following or id(parent) in self.numbers for parent in parents):
             return
         self.following.add(id(value))
