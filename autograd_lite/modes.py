@@ -134,8 +134,9 @@ class trace_source(_Switch):  # noqa: N801 - used like a function
     A comparison of a Value (`x > 0`, also in `max`, `min` and `sorted`), its truth (`if x:`) and a number
     taken out of it by `float()`, `int()`, `round()`, `math.floor()` or `math.ceil()` are written down, so
     that `step()` can tell on which other numbers the program would compute something else. What goes by
-    `.data`, `.item()`, `.detach()` or through `no_grad` is not seen. The block keeps what was compared until it ends, and nodes made in it
-    keep what was compared before them. A block within a block goes on with the same list.
+    `.data`, `.item()`, `.detach()` or through `no_grad` is not seen. The block keeps what was compared until
+    it ends, and nodes made in it keep what was compared before them. A block within a block goes on with the
+    same list.
 
     >>> from autograd_lite import Value, trace_source
     >>> with trace_source():
