@@ -1,6 +1,7 @@
 // One node in full: its numbers, what its gradient is the sum of, what it was computed from, a check of its
 // gradient by finite differences, and in words why a number is out of the ordinary.
 
+import { opSign } from "./appearance.js";
 import { element, replaceChildren } from "./dom.js";
 import { checkedGradient, dependentsOf } from "./differences.js";
 import { contributionsTo, whyGradient, whyValue } from "./explain.js";
@@ -67,10 +68,10 @@ function headOf(player, index, view) {
   const source = node.at && [element("code", {}, node.at), " ", data.sources.places.length > 0 && press("Show source", () => player.showTab("source"))];
   return element("header", { class: "inspect-head" },
     element("div", { class: "inspect-title" },
-      node.symbol && span("inspect-op", { "*": "×", "-": "−" }[node.symbol] || node.symbol),
+      opSign(node) && span("inspect-op", opSign(node)),
       element("h2", { tabindex: "-1" }, node.text),
       kinds.filter(Boolean).map((kind) => span("inspect-kind", kind)),
-      span("inspect-tools", press("Find", () => view.reveal(index)), selected !== null && press("Follow the steps", () => player.select(null)))),
+      span("inspect-tools", press("Show in graph", () => view.reveal(index)), selected !== null && press("Follow the steps", () => player.select(null)))),
     rule && line(element("b", {}, rule.op), ` – ${rule.summary}`),
     node.label && node.label !== node.text && dim("label ", span("inspect-label", node.label)),
     node.scope && dim("in ", node.scope),

@@ -145,7 +145,7 @@ function whyEarly(player, { sorted, naive, wrong }, index, { step, late }) {
     "div",
     { class: "order-why" },
     element("p", {}, element("strong", {}, name(index)), ` ${text}`),
-    seen.length ? element("p", {}, `So ${seen.join(", ")}.`) : null,
+    seen.length ? element("p", {}, `So from ${name(index)}, ${seen.join(", ")}.`) : null,
     element("button", { type: "button", onclick: go }, `Go to step ${step.index + 1}`),
   );
 }

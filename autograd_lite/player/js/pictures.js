@@ -158,7 +158,7 @@ function footOf(player, positions, whole, y, note, flat) {
 // What happened last, on one line.
 function captionOf(player, position) {
   const step = player.run.steps[position - 1];
-  if (!step) return "The leaves have their values";
+  if (!step) return "Start: the leaves have their values";
   const name = nameOf(player, step.node);
   if (step.action === "compute") {
     return `${name} is ${spokenOperation(player, step.node)}: ${pretty(player.run.values[step.node])}`;
