@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 from support import EDGES, POINTS, Point, Settings, settings_of
 
-from autograd_lite import ops
+from autograd_lite import ops, player
 from autograd_lite.account import json_number
 from autograd_lite.errors import ArgumentError
 from autograd_lite.javascript import RuleKey, rules_source
 from autograd_lite.ops import Op
 from autograd_lite.ops.row import IeeeFloat
+from autograd_lite.player.linking import linked
 from autograd_lite.symbols import as_symbol
 
 INF, NAN = math.inf, math.nan
@@ -283,3 +284,15 @@ def test_a_row_that_javascript_cannot_compute_is_named(monkeypatch: pytest.Monke
 
 def test_a_row_outside_the_table_has_no_rule() -> None:
     assert rules_source([RuleKey("unheard of", 1)]) == "[\nnull,\n]"
+
+
+def test_numbers_are_written_as_python_writes_them(tmp_path: Path) -> None:
+    """Halves too, which JavaScript rounds up and Python to even: 1.953125 is 1.95312."""
+    draw = random.Random(3)
+    numbers = [draw.uniform(-1.0, 1.0) * 10.0 ** draw.uniform(-12.0, 12.0) for _ in range(2_000)]
+    numbers += [draw.choice((1, -1)) * k / 2.0 ** draw.randint(0, 30) for k in range(1, 2_000)]
+    numbers += [2.0**-9, 1.953125, 123456.5, 123457.5, 999999.5, 1e-05, 1e22, 5e-324, 1.7976931348623157e308]
+    module = linked(Path(player.__file__).parent / "js", "numbers.js")
+    script = f"{module}\nconst answer = {json.dumps(numbers)}.map((x) => [format(x), format(x, 3)]);"
+    for x, written in zip(numbers, run(script, tmp_path), strict=True):
+        assert written == [f"{x:.6g}", f"{x:.3g}"]

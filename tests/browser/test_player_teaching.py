@@ -358,3 +358,20 @@ def test_what_differs_only_by_rounding_is_not_called_wrong(open_player: Callable
     assert naive[0] == pytest.approx(right[0], rel=1e-14)
     assert page.locator(".part.wrong").count() == 0
     assert page.locator(".end-table .bad").count() == 0
+
+
+def test_a_hand_made_op_is_asked_without_a_slope(open_player: Callable[..., Any]) -> None:
+    x = Value(3.0, label="x")
+    twice = Value(6.0, (x,), "twice", label="t")
+
+    def push() -> None:
+        x.grad += 2.0 * twice.grad
+
+    twice._backward = push
+    page = opened(open_player, step(twice), "Quiz")
+    page.get_by_label("Ask me").check()
+    page.get_by_role("button", name="To the backward pass").click()
+    page.get_by_role("button", name="Hint").click()
+    assert "hand-made op" in page.locator(".quiz-hints").inner_text()
+    assert answer(page, "7.7").endswith("This op is hand-made: its own rule, in Python, says it.")
+    assert answer(page, "2") == "Right. 2 goes to x."

@@ -76,6 +76,7 @@ export function diagnosis(nodes, question, typed) {
     }
   }
   if (question.kind === "value") return "A hint shows the rule.";
+  if (question.push.local === null) return "This op is hand-made: its own rule, in Python, says it.";
   return `It is what came in, ${pretty(question.upstream)}, times the local derivative: a hint shows it.`;
 }
 

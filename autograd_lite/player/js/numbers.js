@@ -13,13 +13,21 @@ export function format(value, digits = 6) {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const [mantissa, exponent] = roundedToEven(value, digits).split("e");
   const power = Number(exponent);
   if (power < -4 || power >= digits) {
     const sign = power < 0 ? "-" : "+";
     return `${trimmed(mantissa)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  return trimmed(value.toFixed(digits - 1 - power));
+  return trimmed(Number(`${mantissa}e${exponent}`).toFixed(digits - 1 - power));
+}
+
+// toExponential with halves rounded to even as in Python, where JavaScript rounds them up.
+function roundedToEven(value, digits) {
+  const rounded = value.toExponential(digits - 1);
+  const [all] = value.toExponential(60).replace(/[-.]/g, "").split("e");
+  if (!/^50*$/.test(all.slice(digits)) || Number(all[digits - 1]) % 2) return rounded;
+  return `${value < 0 ? "-" : ""}${all[0]}.${all.slice(1, digits)}e${value.toExponential(60).split("e")[1]}`;
 }
 
 // The same with a true minus sign, for text that is looked at and not copied.

@@ -142,7 +142,8 @@ function quizSolution(quiz, { kind, node, push, upstream, parent, answer }) {
   if (kind === "value") return `${node.text} = ${pretty(answer)}.`;
   const total =
     push.before === 0 ? "" : ` With the ${pretty(push.before)} from before it makes ${pretty(push.after)}.`;
-  return `${pretty(upstream)} × ${pretty(push.local)} = ${pretty(answer)} goes to ${parent.text}.${total}`;
+  const product = push.local === null ? "" : `${pretty(upstream)} × ${pretty(push.local)} = `; // a hand-made op tells no slope
+  return `${product}${pretty(answer)} goes to ${parent.text}.${total}`;
 }
 
 function sayInQuiz(quiz, sentence, tone) {
@@ -272,7 +273,7 @@ function questionText(quiz, { kind, node, parent, upstream, push, names, operand
     ];
   }
   const twice =
-    node.parents.filter((other) => other === push.parent).length > 1
+    push.local !== null && node.parents.filter((other) => other === push.parent).length > 1
       ? ` through operand ${push.position + 1}`
       : "";
   return [
@@ -288,6 +289,7 @@ function questionText(quiz, { kind, node, parent, upstream, push, names, operand
 // First the rule as a formula, then its numbers.
 function hintsOf(player, { kind, node, push, parent, upstream }, count) {
   const rule = player.data.rules[node.rule];
+  if (!rule && count) return [element("p", {}, "A hand-made op: its own rule, in Python, says it.")];
   const position = kind === "value" ? 0 : push.position;
   const template =
     rule && (kind === "value" ? rule.value : partialTemplate(rule, position, node.parents.length));
