@@ -142,7 +142,8 @@ function quizSolution(quiz, { kind, node, push, upstream, parent, answer }) {
   if (kind === "value") return `${node.text} = ${pretty(answer)}.`;
   const total =
     push.before === 0 ? "" : ` With the ${pretty(push.before)} from before it makes ${pretty(push.after)}.`;
-  const product = push.local === null ? "" : `${pretty(upstream)} × ${pretty(push.local)} = `; // a hand-made op tells no slope
+  // a hand-made op tells no slope
+  const product = push.local === null ? "" : `${pretty(upstream)} × ${pretty(push.local)} = `;
   return `${product}${pretty(answer)} goes to ${parent.text}.${total}`;
 }
 
