@@ -305,6 +305,9 @@ def test_before_added_after_stay_together(open_player: Open, width: int) -> None
               return [new Set(edges.map(e => e.top)).size, new Set(edges.map(e => e.left)).size]; })"""
         )
         assert all(row in ([1, 3], [3, 1]) for row in rows)  # in one line, or all below one another
+    page.set_viewport_size({"width": 300, "height": 660})
+    page.wait_for_timeout(60)
+    assert page.evaluate("[...document.querySelectorAll('.sum')].every(s => s.scrollWidth <= s.clientWidth)")
 
 
 def test_a_panel_that_is_asked_for_comes_into_view(open_player: Open) -> None:

@@ -25,7 +25,8 @@ export class Camera {
   // How much the picture may be enlarged to fill the stage.
   room({ width, height }) {
     const { stage } = this;
-    return Math.min((stage.width - 2 * MARGIN_OF_STAGE) / width, (stage.height - 2 * MARGIN_OF_STAGE) / height);
+    const free = 2 * MARGIN_OF_STAGE;
+    return Math.min((stage.width - free) / width, (stage.height - free) / height);
   }
 
   // Everything into view, as large as is pleasant; with `whole` even where it gets too small to read.
@@ -36,7 +37,8 @@ export class Camera {
     const [left, top] = [(stage.width - width * scale) / 2, (stage.height - height * scale) / 2];
     this.moved = false;
     // what is too large begins with the first column or row
-    this.place(direction === "TB" ? left : Math.max(left, 0), direction === "TB" ? Math.max(top, 0) : top, scale);
+    if (direction === "TB") this.place(left, Math.max(top, 0), scale);
+    else this.place(Math.max(left, 0), top, scale);
   }
 
   place(x, y, scale) {

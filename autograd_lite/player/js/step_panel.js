@@ -24,6 +24,7 @@ export function mountStep(root, player) {
     // all panels are drawn before anything is measured
     requestAnimationFrame(() => shrinkWide(root));
   };
+  window.addEventListener("resize", () => shrinkWide(root));
   player.subscribe((changes) => {
     if (changes.has("position") || changes.has("run") || changes.has("mode")) draw();
   });
@@ -243,16 +244,19 @@ function startContent(player) {
   const root = nameOf(player, player.data.root);
   const leaves = leavesOf(player).map(({ index }) => index)
     .filter((index) => !player.nodes[index].frozen && index !== player.data.root);
-  const inputs = leaves.length > FEW_NAMES ? `one of its ${leaves.length} inputs` : spokenList(player, leaves, FEW_NAMES, "or");
+  const inputs = leaves.length > FEW_NAMES
+    ? `one of its ${leaves.length} inputs`
+    : spokenList(player, leaves, FEW_NAMES, "or");
+  const question = leaves.length ? `How does ${root} change when ${inputs} changes?` : "A graph of one number";
   const steps = (count) => `${count.toLocaleString("en")} ${count === 1 ? "step" : "steps"}`;
   const { forwardCount, total } = player;
   return [
-    styled("h2", "step-title", leaves.length ? `How does ${root} change when ${inputs} changes?` : "A graph of one number"),
+    styled("h2", "step-title", question),
     styled("ol", "plan",
-      forwardCount ? element("li", {}, phaseBadge("forward"), ` ${steps(forwardCount)}: each node computes `,
-        `its value from its operands, up to ${root}.`) : null,
-      element("li", {}, phaseBadge("backward"), ` ${steps(total - forwardCount)}: from ${root} down, each node `,
-        "passes its gradient on, times its local derivative. What arrives at a node is added up.")),
+      forwardCount ? element("li", {}, phaseBadge("forward"), ` ${steps(forwardCount)}: each node `,
+        `computes its value from its operands, up to ${root}.`) : null,
+      element("li", {}, phaseBadge("backward"), ` ${steps(total - forwardCount)}: from ${root} down, each `,
+        "node passes its gradient on, times its local derivative. What arrives at a node is added up.")),
     styled("p", "begin", beginButton("primary", "▶ Play", "play"), beginButton("", "First step →", "next")),
   ];
 }
@@ -306,11 +310,15 @@ function divergedContent(player) {
 
 // --- wide formulas ----------------------------------------------------------------------------------------
 
-// A sum that is too wide is written with its numbers below one another. A formula is set smaller; one that is still
-// too wide can be scrolled, also by keyboard.
+// A sum that is too wide is written with its numbers below one another. A formula is set smaller; one that is
+// still too wide can be scrolled, also by keyboard.
 function shrinkWide(root) {
-  for (const sum of root.querySelectorAll(".sum")) sum.classList.toggle("wide", sum.scrollWidth > sum.clientWidth);
+  for (const sum of root.querySelectorAll(".sum")) {
+    sum.classList.remove("wide");
+    sum.classList.toggle("wide", sum.scrollWidth > sum.clientWidth);
+  }
   for (const cell of root.querySelectorAll(".equations")) {
+    cell.classList.remove("wide");
     if (cell.scrollWidth <= cell.clientWidth) continue;
     cell.classList.add("wide");
     if (cell.scrollWidth <= cell.clientWidth) continue;

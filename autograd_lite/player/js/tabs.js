@@ -43,8 +43,8 @@ export function mountTabs(root, player, view, panels) {
   });
 }
 
-// A panel that was asked for and lies below the edge comes up: in a column of its own as far as it can, in a page that
-// scrolls as a whole so far that it is seen.
+// A panel that was asked for and lies below the edge comes up: in a column of its own as far as it can, in a page
+// that scrolls as a whole so far that it is seen.
 function bringUp(root, body) {
   const side = root.parentNode;
   const own = side.scrollHeight > side.clientHeight;
