@@ -37,7 +37,8 @@ export function checkedGradient(player, index) {
   return { ...found, verdict: verdictOf(found, sides, floor, scale) };
 }
 
-function verdictOf({ slope, error, gradient, off, relative, cancelled }, sides, floor, scale) {
+function verdictOf({ slope, error, gradient, left, right, off, relative, cancelled }, sides, floor, scale) {
+  if (!Number.isFinite(slope)) return "edge";
   // both sides settled, each on a slope of its own, however small the steps
   const bends = ({ left, right, steepest, wobble }) => Math.abs(right - left) > 1e-4 * steepest + 10 * wobble + 1e3 * floor;
   if (sides.every(bends)) return "kink";
@@ -49,7 +50,10 @@ function verdictOf({ slope, error, gradient, off, relative, cancelled }, sides, 
   if (gradient === null) return settled ? "slope" : "unsettled";
   if (relative <= 1e-6 || cancelled) return "agrees";
   if (near && settled) return (relative <= 1e-4 || gradient === 0) && off <= 4 * error ? "agrees" : "blurred";
-  return off <= 4 * error ? "unsettled" : "differs";
+  if (off <= 4 * error) return "unsettled";
+  // the sides differ by little, and the gradient is that of one
+  const isSide = (side) => Math.abs(side - gradient) <= 1e-6 * Math.abs(gradient);
+  return isSide(left) !== isSide(right) ? "kink" : "differs";
 }
 
 // The inner nodes whose value depends on node `index`, in the order of the forward pass.
