@@ -75,8 +75,8 @@ class Passes:
             values[number] = None
         gradients: list[float | None] = [None] * len(self.nodes)
         pending = [len(senders) for senders in self._senders]
-        if position > forward:
-            gradients[self.root] = self.seed
+        if position > forward:  # a root that is a leaf is complete at once
+            gradients[self.root] = self.seed if self.inner else self.gradients[self.root]
         for number in self.inner[::-1][: max(0, position - forward - 1)]:
             gradients[number] = self.gradients[number]
             for push in self.pushes[number]:

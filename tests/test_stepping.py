@@ -428,3 +428,11 @@ def test_a_parent_of_very_many_children_counts_them_without_listing_them() -> No
     steps = step(ops.sum([w * float(k) for k in range(3000)]))
     part = steps[3003].contributions[0]
     assert (part.parent.text, part.waiting, len(part.waiting_for)) == ("w", 2999, 8)
+
+
+def test_a_hook_of_a_leaf_that_is_the_root_itself_is_in_the_state() -> None:
+    root = Value(2.0, label="r")
+    root.register_hook(lambda gradient: 5.0 * gradient)
+    steps = step(root)
+    assert steps.gradients == {"r": 5.0}
+    assert steps.run().state.gradients == (5.0,)

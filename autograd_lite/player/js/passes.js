@@ -139,7 +139,8 @@ export function stateAt(data, run, position) {
   const awaited = nodes.map((node, index) => run.senders[index].slice(received[index].length));
   nodes.forEach((node, index) => {
     // a hook may replace the gradient of a leaf once it is complete
-    if (!node.parents.length && received[index].length && !awaited[index].length) gradients[index] = run.gradients[index];
+    const complete = received[index].length ? !awaited[index].length : gradients[index] !== null;
+    if (!node.parents.length && complete) gradients[index] = run.gradients[index];
   });
   return { position, phase: position <= data.order.length ? "forward" : "backward", values, gradients, received, awaited, passed };
 }
