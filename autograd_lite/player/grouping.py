@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Groups", "groups_of"]
 
 READABLE = 60
-"""Boxes that a reader takes in at a glance: a page opens with at most so many, and so does every group."""
+"""Boxes that a reader can find his way in: no level of groups has more."""
+
+GLANCE = 32
+"""Boxes that fit a screen at a size that can be read: groups open at first while the page has no more."""
 
 LINKS = 120
 """Arrows that a page opens with at most."""
@@ -231,7 +234,7 @@ def _title(group: _Group) -> dict[str, Any]:
 
 def _open_at_first(top: _Group, nodes: Sequence[Node]) -> list[str]:
     """Outermost first, all groups of one level together ("layer", then "neuron"), while it stays readable."""
-    everything = len(nodes) <= READABLE
+    everything = len(nodes) <= GLANCE
     opened: dict[int, _Group] = {}
     level = top.groups()
     while level:
@@ -252,7 +255,7 @@ def _is_readable(top: _Group, opened: dict[int, _Group], nodes: Sequence[Node]) 
     """Whether a picture with these groups open has few enough boxes and arrows."""
     groups = [top, *opened.values()]
     parts = sum(len(group.inside) - sum(id(each) in opened for each in group.groups()) for group in groups)
-    if parts > READABLE:
+    if parts > GLANCE:
         return False
     part_of: list[object] = [None] * len(nodes)
     for group in groups:
