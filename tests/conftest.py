@@ -1,8 +1,9 @@
-"""What every test shares: one Hypothesis profile, and a way to forbid skipped tests."""
+"""What every test shares: one Hypothesis profile, a browser, and a way to forbid skipped tests."""
 
 from __future__ import annotations
 
 import pytest
+from chromium import browser, open_player  # noqa: F401 - fixtures
 from hypothesis import settings
 
 # The same examples on every run, and no deadline: a slow machine is not a wrong answer.
@@ -19,6 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail the run if any test was skipped (for a machine that has everything installed)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.hookimpl(tryfirst=True)

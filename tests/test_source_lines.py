@@ -176,7 +176,8 @@ def test_a_doctest_shows_its_example() -> None:
 
 
 @pytest.fixture
-def shell() -> Iterator[Any]:
+def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)  # IPython would warn if another one is active
     interactiveshell = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is not installed")
     made = interactiveshell.InteractiveShell.instance()
     yield made

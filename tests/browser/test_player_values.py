@@ -233,7 +233,9 @@ def test_many_leaves_are_found_by_name_and_made_when_opened(open_player: Callabl
     page.get_by_label("Filter").fill("")
     for title in ("model", "layer 0", "neuron 2"):
         page.locator(".leaf-group > summary", has_text=title).first.click()
-    assert page.locator(".leaf-group .leaf-row:visible").count() == 9
+    rows = page.locator(".leaf-group .leaf-row:visible")
+    rows.nth(8).wait_for()  # rows are made a moment after a group opens
+    assert rows.count() == 9
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -9,22 +9,19 @@ from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra `browser`)")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH"))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    """A headless Chromium; where there is none, or nothing to drive it with, the test is skipped."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (extra `browser`)"
+    )
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the PATH")
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield opened
