@@ -379,6 +379,12 @@ def test_notebook_shows_the_player_and_text() -> None:
     assert "Backward" in bundle["text/plain"]
 
 
+def test_two_constants_of_one_text_both_stand_in_the_json() -> None:
+    content = json.loads(step(Value(3.0) * 2.0 + 2.0).to_json())
+    assert content["values"] == [3.0, 2.0, 6.0, 2.0, 8.0]
+    assert content["gradients"] == [2.0, None, 1.0, None, 1.0]
+
+
 def test_long_accounts_leave_out_the_middle_and_say_so() -> None:
     x = Value(0.5, label="x")
     y = x
