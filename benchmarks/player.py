@@ -1,8 +1,9 @@
 """How long the player takes in Chromium: to open, and to show a step; and how large its page is.
 
 Run `python benchmarks/player.py` (needs the extra `browser` and a Chromium); `--json` prints the same numbers
-for a program to read. "Open" is from the request of the saved page to the player being ready and painted;
-"step" from `player.goto` to the next frame after everything is drawn, at 60 places spread over the run.
+for a program to read. "Open" is from the request of the saved page to the player being ready and painted,
+"step" from `player.goto` to the next frame after everything is drawn, at 60 places of the run, and "move"
+the same after a leaf was given another number, with the panel of values open.
 """
 
 from __future__ import annotations
@@ -26,6 +27,19 @@ MEASURE = """async (places) => {
     await new Promise((done) => requestAnimationFrame(done));
     const start = performance.now();
     player.goto(Math.round((k * player.total) / places) - 1);
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+    times.push(performance.now() - start);
+  }
+  return times;
+}"""
+MOVE = """async (places) => {
+  const times = [];
+  const leaf = player.nodes.findIndex((node) => node.kind === "leaf" && !node.frozen);
+  player.showTab("values");
+  for (let k = 0; k < places; k += 1) {
+    await new Promise((done) => requestAnimationFrame(done));
+    const start = performance.now();
+    player.setLeaf(leaf, Math.sin(k));
     await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
     times.push(performance.now() - start);
   }
@@ -69,12 +83,13 @@ def workloads() -> dict[str, Backprop]:
 def measured(browser: Any, steps: Backprop, folder: Path, rounds: int) -> dict[str, float]:
     """Times in milliseconds and sizes in bytes of one page."""
     path = steps.save(folder / "page.html")
-    opened, stepped = [], []
+    opened, stepped, moved = [], [], []
     for _ in range(rounds):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(path.as_uri(), wait_until="commit")
         opened.append(page.evaluate(OPEN))
         stepped += page.evaluate(MEASURE, PLACES)
+        moved += page.evaluate(MOVE, PLACES)
         page.close()
     return {
         "nodes": len(steps.nodes),
@@ -82,6 +97,8 @@ def measured(browser: Any, steps: Backprop, folder: Path, rounds: int) -> dict[s
         "open_ms": statistics.median(opened),
         "step_median_ms": statistics.median(stepped),
         "step_p95_ms": statistics.quantiles(stepped, n=20)[-1],
+        "move_median_ms": statistics.median(moved),
+        "move_p95_ms": statistics.quantiles(moved, n=20)[-1],
     }
 
 
@@ -107,11 +124,12 @@ def main() -> None:
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'':30} {'nodes':>7} {'page':>9} {'open':>9} {'step':>8} {'95 %':>8}")
+    print(f"{'':30} {'nodes':>7} {'page':>9} {'open':>9} {'step':>8} {'95 %':>8} {'move':>8} {'95 %':>8}")
     for name, row in rows.items():
         print(
             f"{name:30} {row['nodes']:7,} {row['page_bytes'] / 1000:6.0f} kB {row['open_ms']:6.0f} ms "
-            f"{row['step_median_ms']:5.0f} ms {row['step_p95_ms']:5.0f} ms"
+            f"{row['step_median_ms']:5.0f} ms {row['step_p95_ms']:5.0f} ms "
+            f"{row['move_median_ms']:5.0f} ms {row['move_p95_ms']:5.0f} ms"
         )
 
 
