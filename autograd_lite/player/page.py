@@ -39,7 +39,7 @@ BOXES, LIGHT_PICTURE = 40, 80_000
 _HERE = Path(__file__).parent
 
 
-def page_html(steps: Backprop, *, title: str = "") -> str:
+def page_html(steps: Backprop) -> str:
     """The whole page for these steps as text. Raises `ArgumentError` for more than `FULL` nodes."""
     if len(steps.nodes) > FULL:
         raise ArgumentError(
@@ -61,7 +61,7 @@ def page_html(steps: Backprop, *, title: str = "") -> str:
     )
     return Template(_text("page.html")).substitute(
         policy=policy,
-        title=escape(title or _title(steps)),
+        title=escape(_title(steps)),
         packed=_packed(parts),
         opening=opening,
     )

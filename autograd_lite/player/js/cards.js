@@ -48,7 +48,7 @@ export function cutTo(text, most, font) {
 }
 
 // The kind of a box decides its colours: those of the drawings.
-export function kindOf(part, data) {
+function kindOf(part, data) {
   if (part.kind === "group") {
     if (part.members.includes(data.root)) return "group result";
     return part.members.every((index) => data.nodes[index].kind === "leaf") ? "group leaf" : "group";

@@ -50,7 +50,7 @@ export function outwardPaths(path) {
   return components.map((_, depth) => components.slice(0, depth + 1).join("/"));
 }
 
-export function groupTitle(data, path) {
+function groupTitle(data, path) {
   return data.groups[path] ? data.groups[path].title : path.split("/").pop();
 }
 
