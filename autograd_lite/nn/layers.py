@@ -16,7 +16,7 @@ from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError
 from .activations import Activation, activation_named
-from .initialisation import DEFAULT_INIT, Draw, generator, init_named, random_source
+from .initialisation import DEFAULT_INIT, Draw, RandomSource, generator, init_named, random_source
 from .inputs import as_inputs, is_whole
 from .modules import Module
 
@@ -51,12 +51,19 @@ class Neuron(Module):
         fan_out: int = 1,
     ) -> None:
         width = _size(nin, "nin")
-        rule = init_named(init if init is not None else _usual_init(activation, seed))
-        rng = random_source(seed)
-        self.w = [Value(rule.weight(rng, width, fan_out), label=f"w{index}") for index in range(width)]
-        self.b = Value(rule.bias(rng, width, fan_out), label="b")
+        self.w = [Value(0.0, label=f"w{index}") for index in range(width)]
+        self.b = Value(0.0, label="b")
+        self._init, self._fan_out = init if init is not None else _usual_init(activation, seed), fan_out
+        self.reset_parameters(random_source(seed))
         self.activation, self._activate = activation_named("relu" if activation is None else activation)
         self.nonlin = nonlin and self._activate is not None
+
+    def reset_parameters(self, rng: RandomSource) -> None:
+        """Draw the weights, then the bias."""
+        rule = init_named(self._init)
+        for weight in self.w:
+            weight.data = rule.weight(rng, len(self.w), self._fan_out)
+        self.b.data = rule.bias(rng, len(self.w), self._fan_out)
 
     def forward(self, x: Any) -> Value:
         """The neuron's answer to one sample of `nin` numbers or Values."""

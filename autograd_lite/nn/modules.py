@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, ValuesView
-from contextvars import ContextVar, copy_context
-from types import GeneratorType
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..engine import Value, scope
 from ..errors import ArgumentError, AutogradError
 from ..modes import current_mode
 from ..rules import UNREACHED
+from .calling import scoped, watchers, wrong_call
+from .finding import (
+    buffers_in,
+    collect_modules,
+    distinct,
+    generators_in,
+    parts,
+    refuse_hidden_parts,
+    same_names,
+    saved_number,
+    titled_modules,
+)
+from .initialisation import RandomSource, random_source
 from .inputs import shown
 from .saving import read_parameters, write_parameters
 
-__all__ = ["Module", "without_scopes"]
+if TYPE_CHECKING:
+    import random
 
-Result = TypeVar("Result")
-
-_scoped: ContextVar[bool] = ContextVar("autograd_lite_scoped_modules", default=True)
-
-
-def without_scopes(function: Callable[..., Result], *arguments: Any) -> Result:
-    """`function(*arguments)`, its modules opening no scopes: faster, for graphs that nobody looks at.
-
-    Scopes stay on under `detect_anomaly()` and `trace_source()`, whose messages name them. The switch is in a
-    copy of the context, so that Ctrl-C at any moment cannot leave it behind.
-    """
-
-    def run() -> Result:
-        mode = current_mode()
-        _scoped.set(mode.anomaly or mode.source)
-        return function(*arguments)
-
-    return copy_context().run(run)
-
+__all__ = ["Module"]
 
 class Module:
     """Base class of everything that holds parameters.
@@ -60,6 +52,15 @@ class Module:
     scope_name: str = ""
     """The name of this module's box in a drawing; its container sets it ("layer 0"), and you may too."""
 
+    training: bool = True
+    """Whether dropout drops and batch norm uses its batch, as in training. Set by `train` and `eval`."""
+
+    mixes_samples: ClassVar[bool] = False
+    """Whether in training one sample's answer depends on the others of its batch, as in batch norm."""
+
+    buffer_names: ClassVar[tuple[str, ...]] = ()
+    """Attributes that hold a float or a list of floats which is no parameter but is saved with them."""
+
     _placed: str | None = None  # the scope of its own parameters
     _held_in: str = ""  # the scope of the module that holds it
 
@@ -70,26 +71,63 @@ class Module:
         Raises `ArgumentError` for inputs that `forward` does not take.
         """
         try:
-            if not _scoped.get():
+            if not scoped.get():
                 return self.forward(*inputs, **settings)
-            with scope(self._scope_within(current_mode().scope)):
-                path = current_mode().scope
-                if path != self._placed:
-                    self._place_all(path, set())
-                return self.forward(*inputs, **settings)
+            return self._run_in_scope(self.forward, inputs, settings)
         except TypeError as error:
-            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            trace = error.__traceback__
+            while trace is not None and trace.tb_frame.f_code in _CALLING:
+                trace = trace.tb_next
+            if trace is not None:
                 raise  # from within forward
-            raise ArgumentError(_wrong_call(self, inputs, settings)) from error
+            raise ArgumentError(wrong_call(self, inputs, settings)) from error
+
+    def batch(self, rows: Sequence[Any]) -> list[Any]:
+        """The answers to several samples at once, as a list.
+
+        The same as calling the module on each, unless one of its modules mixes samples, as `BatchNorm` does
+        in training. A module that holds such modules writes `forward_batch`, as `Sequential` does.
+
+        >>> from autograd_lite import nn
+        >>> [out.data for out in nn.MLP(1, [1], init="zeros").batch([[1.0], [2.0]])]
+        [0.0, 0.0]
+        """
+        if not scoped.get():
+            return self.forward_batch(rows)
+        answers: list[Any] = self._run_in_scope(self.forward_batch, (rows,), {})
+        return answers
+
+    def forward_batch(self, rows: Sequence[Any]) -> list[Any]:
+        """What the module computes for several samples; here sample by sample."""
+        if type(self).__call__ is not Module.__call__:  # in micrograd's style
+            return [self(row) for row in rows]
+        return [self.forward(row) for row in rows]
+
+    @property
+    def needs_batch(self) -> bool:
+        """Whether samples must be given together, by `batch`: a module in it mixes them, and is training."""
+        return any(module.mixes_samples and module.training for _, module in self.named_modules())
+
+    def _run_in_scope(
+        self, function: Callable[..., Any], inputs: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        with scope(self._scope_within(current_mode().scope)):
+            path = current_mode().scope
+            if path != self._placed:
+                self._place_all(path, set())
+            output = function(*inputs, **settings)
+        for watcher in watchers.get():
+            watcher(self, inputs, output)
+        return output
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the module computes; every module writes its own."""
         raise AutogradError(f"{type(self).__name__} has no forward(self, x): write one")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        _refuse_hidden_parts(self, name, value)
+        refuse_hidden_parts(self, name, value)
         object.__setattr__(self, name, value)
-        for title, part in _titled_modules(name, value):
+        for title, part in titled_modules(name, value):
             part.scope_name = title
 
     def __repr__(self) -> str:
@@ -100,7 +138,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in the order in which the attributes were assigned."""
-        return [parameter for _, parameter in _distinct(self._named_in_attributes("", set()))]
+        return [parameter for _, parameter in distinct(self._named_in_attributes("", set()))]
 
     def named_parameters(self) -> list[tuple[str, Value]]:
         """Pairs of name and parameter, such as `("layers.0.neurons.2.w.1", Value(…))`.
@@ -111,7 +149,7 @@ class Module:
         >>> [name for name, _ in nn.Layer(1, 2).named_parameters()]
         ['neurons.0.w.0', 'neurons.0.b', 'neurons.1.w.0', 'neurons.1.b']
         """
-        return list(_distinct(self._named("", set())))
+        return list(distinct(self._named("", set())))
 
     def named_modules(self) -> list[tuple[str, Module]]:
         """Pairs of name and module, this module first, under the name "".
@@ -121,7 +159,7 @@ class Module:
         ['', 'layers.0', 'layers.0.neurons.0']
         """
         found: list[tuple[str, Module]] = []
-        _collect_modules("", self, found, set())
+        collect_modules("", self, found, set())
         return found
 
     def zero_grad(self) -> None:
@@ -149,16 +187,69 @@ class Module:
             parameter.unfreeze()
         return self
 
+    # training or not, starting again
+
+    def train(self, training: bool = True) -> Self:
+        """Let this module and all in it behave as in training; `train(False)` is `eval()`."""
+        for _, module in self.named_modules():
+            module.training = bool(training)
+        return self
+
+    def eval(self) -> Self:
+        """Let this module and all in it behave as in use: no dropout, batch norm with its running statistics.
+
+        >>> from autograd_lite import nn
+        >>> nn.MLP(2, [1]).eval().training
+        False
+        """
+        return self.train(False)
+
+    def reset(self, seed: int | random.Random | None = None) -> Self:
+        """Start again: draw every parameter as when the module was made, frozen ones too.
+
+        A generator goes on where it stands, so that each call gives another start; the same seed gives the
+        start that building the module with that seed gave. Raises `ArgumentError`, before anything is
+        changed, if a module has parameters of its own and does not say how they start (`reset_parameters`).
+
+        >>> from autograd_lite import nn
+        >>> model = nn.MLP(2, [3, 1], seed=1)
+        >>> model.reset(seed=0).state_dict() == nn.MLP(2, [3, 1], seed=0).state_dict()
+        True
+        """
+        modules = [module for _, module in self.named_modules()]
+        for module in modules:
+            if type(module).reset_parameters is Module.reset_parameters and module._has_own_parameters():
+                raise ArgumentError(f"{module._title} does not say how its parameters start: write "
+                                    "reset_parameters(self, rng), which sets the data of each")
+        rng = random_source(seed)
+        for module in modules:
+            module.reset_parameters(rng)
+        return self
+
+    def reset_parameters(self, rng: RandomSource) -> None:
+        """Set the parameters and buffers that are this module's own, not its parts', to a new start."""
+
+    def generators(self) -> list[tuple[str, random.Random]]:
+        """Pairs of name and random generator, of this module and all in it: what dropout draws from."""
+        return list(distinct(pair for name, module in self.named_modules()
+                             for pair in generators_in(name and name + ".", module)))
+
     # saving
 
+    def named_buffers(self) -> list[tuple[str, float]]:
+        """Pairs of name and number that modules remember beside their parameters, such as running means."""
+        return [pair for name, module in self.named_modules()
+                for pair in buffers_in(name and name + ".", module)]
+
     def state_dict(self) -> dict[str, float]:
-        """The number in every parameter, by name.
+        """The number in every parameter, by name, and then the buffers.
 
         >>> from autograd_lite import nn
         >>> nn.Neuron(1, init="zeros").state_dict()
         {'w.0': 0.0, 'b': 0.0}
         """
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        numbers = {name: parameter.data for name, parameter in self.named_parameters()}
+        return numbers | dict(self.named_buffers())
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set every parameter from `state`; all of it fits, or nothing is changed.
@@ -169,10 +260,12 @@ class Module:
             raise ArgumentError("load_state_dict takes a dict of names and numbers, as state_dict() gives, "
                                 f"got {shown(state)}. A file is read by load(path).")
         own = dict(self.named_parameters())
-        _same_names(own, state, "the state")
-        numbers = [_number(name, state[name]) for name in own]
-        for parameter, number in zip(own.values(), numbers, strict=True):
-            parameter.data = number
+        same_names(self.state_dict(), state, "the state")
+        numbers = {name: saved_number(name, number) for name, number in state.items()}
+        for name, parameter in own.items():
+            parameter.data = numbers[name]
+        for name, module in self.named_modules():
+            module._set_buffers(name and name + ".", numbers)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters to a NumPy `.npz` file (no pickle), whole or not at all.
@@ -198,7 +291,7 @@ class Module:
         """
         state, kinds = read_parameters(path)
         own = self._kinds()
-        _same_names(dict(self.named_parameters()), state, repr(str(path)))
+        same_names(self.state_dict(), state, repr(str(path)))
         for name in own:
             if own[name] != kinds.get(name, own[name]):
                 raise ArgumentError(f"{str(path)!r} was saved from another architecture: "
@@ -206,6 +299,14 @@ class Module:
                                     "here. Nothing was changed. Build the model as it was when it was saved.")
         self.load_state_dict(state)
         return self
+
+    def _set_buffers(self, prefix: str, numbers: Mapping[str, float]) -> None:
+        for name in self.buffer_names:
+            kept = getattr(self, name)
+            if isinstance(kept, list):
+                setattr(self, name, [numbers[f"{prefix}{name}.{index}"] for index in range(len(kept))])
+            else:
+                setattr(self, name, numbers[prefix + name])
 
     @property
     def _title(self) -> str:
@@ -236,11 +337,18 @@ class Module:
             return
         seen.add(id(self))
         for name, attribute in vars(self).items():
-            for path, part in _parts(prefix + name, attribute):
+            for path, part in parts(prefix + name, attribute):
                 if isinstance(part, Module):
                     yield from part._named(path + ".", seen)
                 elif part.is_leaf and not part.is_constant:
                     yield path, part
+
+    def _has_own_parameters(self) -> bool:
+        return any(
+            isinstance(part, Value) and part.is_leaf and not part.is_constant
+            for name, attribute in vars(self).items()
+            for _, part in parts(name, attribute)
+        )
 
     # scopes
 
@@ -266,10 +374,10 @@ class Module:
         seen.add(id(self))
         object.__setattr__(self, "_placed", path)
         for name, attribute in list(vars(self).items()):
-            for title, module in _titled_modules(name, attribute):
+            for title, module in titled_modules(name, attribute):
                 if "scope_name" not in vars(module):
                     module.scope_name = title
-            for label, part in _parts(name, attribute, joint=""):
+            for label, part in parts(name, attribute, joint=""):
                 if isinstance(part, Module):
                     if id(part) not in seen:
                         object.__setattr__(part, "_held_in", path)
@@ -279,98 +387,5 @@ class Module:
                     part.label = part.label or label
 
 
-def _parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, Any]]:
-    """The Values and modules in an attribute, each with its name."""
-    if getattr(getattr(attribute, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
-        attribute = attribute.tolist()
-    if isinstance(attribute, (Value, Module)):
-        yield name, attribute
-    elif isinstance(attribute, (list, tuple)):
-        for index, part in enumerate(attribute):
-            yield from _parts(f"{name}{joint}{index}", part, joint)
-    elif isinstance(attribute, dict):
-        for key, part in attribute.items():
-            yield from _parts(f"{name}{joint}{key}", part, joint)
-
-
-def _titled_modules(name: str, attribute: Any) -> Iterator[tuple[str, Module]]:
-    """The modules in an attribute, each with the name of its scope: "encoder", "layer 0", "head left"."""
-    if isinstance(attribute, Module):
-        yield name, attribute
-    elif isinstance(attribute, (list, tuple, dict)):
-        pairs = attribute.items() if isinstance(attribute, dict) else enumerate(attribute)
-        for key, part in pairs:
-            if isinstance(part, Module):
-                yield f"{name.removesuffix('s')} {key}", part
-
-
-def _refuse_hidden_parts(owner: Module, name: str, value: Any) -> None:
-    """Parameters would be missed in these, or have an order that changes from run to run."""
-    if isinstance(value, (GeneratorType, map, filter)):
-        found = f"a {type(value).__name__}, which can be gone through only once"
-    elif isinstance(value, (set, frozenset, deque, ValuesView)) and any(
-        isinstance(part, (Value, Module)) for part in value
-    ):
-        found = f"a {type(value).__name__} of Values or modules"
-    else:
-        return
-    raise ArgumentError(f"{type(owner).__name__}.{name} is {found}: parameters are not looked for in it. "
-                        f"Assign a list: self.{name} = [...]")
-
-
-def _wrong_call(module: Module, inputs: tuple[Any, ...], settings: Mapping[str, Any]) -> str:
-    """What to say of a call whose arguments `forward` does not take."""
-    wanted = ", ".join(
-        str(parameter.replace(annotation=inspect.Parameter.empty))
-        for parameter in inspect.signature(module.forward).parameters.values()
-    )
-    given = ", ".join([*map(repr, inputs), *(f"{name}={value!r}" for name, value in settings.items())])
-    hint = ""
-    if len(inputs) > 1 and not any(isinstance(part, (list, tuple, dict)) for part in inputs):
-        hint = ". A sample is one list: model([...])"
-    return (f"{module._title} takes ({wanted}), got ({given if len(given) <= 60 else given[:57] + '...'})"
-            f"{hint}")
-
-
-def _distinct(named: Iterator[tuple[str, Value]]) -> Iterator[tuple[str, Value]]:
-    seen: set[int] = set()
-    for name, parameter in named:
-        if id(parameter) not in seen:
-            seen.add(id(parameter))
-            yield name, parameter
-
-
-def _collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]], seen: set[int]) -> None:
-    if id(module) in seen:
-        return
-    seen.add(id(module))
-    found.append((prefix, module))
-    for name, attribute in vars(module).items():
-        for path, part in _parts(name, attribute):
-            if isinstance(part, Module):
-                _collect_modules(f"{prefix}.{path}" if prefix else path, part, found, seen)
-
-
-def _same_names(own: Mapping[str, Value], state: Mapping[str, Any], source: str) -> None:
-    missing = [name for name in own if name not in state]
-    unexpected = [name for name in state if name not in own]
-    if missing or unexpected:
-        found = [_some("missing", missing), _some("unexpected", unexpected)]
-        raise ArgumentError(f"{source} holds {len(state)} parameters and this model has {len(own)} "
-                            f"({'; '.join(part for part in found if part)}). "
-                            "Nothing was changed. Build the model as it was when it was saved.")
-
-
-def _some(word: str, names: list[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{word}: {', '.join(names[:3])}{more}"
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(Value(value).data)
-    except TypeError as error:
-        raise ArgumentError(f"the parameter {name} in the saved state is not a number: {value!r}. "
-                            "Nothing was changed.") from error
+# What stands on the stack between the call of a module and its forward.
+_CALLING = (Module.__call__.__code__, Module._run_in_scope.__code__)

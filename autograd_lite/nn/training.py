@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from ..engine import Value
 from ..errors import AnomalyError, ArgumentError, AutogradError
+from .calling import without_scopes
 from .initialisation import random_source
 from .inputs import is_whole, shown
 from .losses import Loss, flat_output, loss_named
-from .modules import without_scopes
 from .optimizers import Optimizer, Snapshot, optimizer_named
 from .progress import ProgressBar
 from .samples import as_samples, as_targets

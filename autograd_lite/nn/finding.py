@@ -1,0 +1,134 @@
+"""Where a module's parameters and parts are: in its attributes, by themselves or in lists and dicts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, ValuesView
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..engine import Value
+from ..errors import ArgumentError
+
+if TYPE_CHECKING:
+    import random
+
+    from .modules import Module
+
+__all__ = [
+    "buffers_in", "collect_modules", "distinct", "generators_in", "is_module", "parts", "refuse_hidden_parts",
+    "same_names", "saved_number", "titled_modules",
+]  # fmt: skip
+
+Found = TypeVar("Found")
+
+
+def is_module(thing: Any) -> bool:
+    """Whether it is a `Module`; asked this way because that class is built on this file."""
+    return hasattr(thing, "named_modules")
+
+
+def parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, Any]]:
+    """The Values and modules in an attribute, each with its name."""
+    if getattr(getattr(attribute, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
+        attribute = attribute.tolist()
+    if isinstance(attribute, Value) or is_module(attribute):
+        yield name, attribute
+    elif isinstance(attribute, (list, tuple)):
+        for index, part in enumerate(attribute):
+            yield from parts(f"{name}{joint}{index}", part, joint)
+    elif isinstance(attribute, dict):
+        for key, part in attribute.items():
+            yield from parts(f"{name}{joint}{key}", part, joint)
+
+
+def titled_modules(name: str, attribute: Any) -> Iterator[tuple[str, Module]]:
+    """The modules in an attribute, each with the name of its scope: "encoder", "layer 0", "head left"."""
+    if is_module(attribute):
+        yield name, attribute
+    elif isinstance(attribute, (list, tuple, dict)):
+        pairs = attribute.items() if isinstance(attribute, dict) else enumerate(attribute)
+        for key, part in pairs:
+            if is_module(part):
+                yield f"{name.removesuffix('s')} {key}", part
+
+
+def refuse_hidden_parts(owner: Module, name: str, value: Any) -> None:
+    """Parameters would be missed in these, or have an order that changes from run to run."""
+    if isinstance(value, (GeneratorType, map, filter)):
+        found = f"a {type(value).__name__}, which can be gone through only once"
+    elif isinstance(value, (set, frozenset, deque, ValuesView)) and any(
+        isinstance(part, Value) or is_module(part) for part in value
+    ):
+        found = f"a {type(value).__name__} of Values or modules"
+    else:
+        return
+    raise ArgumentError(f"{type(owner).__name__}.{name} is {found}: parameters are not looked for in it. "
+                        f"Assign a list: self.{name} = [...]")
+
+
+def distinct(named: Iterator[tuple[str, Found]]) -> Iterator[tuple[str, Found]]:
+    """Each thing once, under the first of its names."""
+    seen: set[int] = set()
+    for name, parameter in named:
+        if id(parameter) not in seen:
+            seen.add(id(parameter))
+            yield name, parameter
+
+
+def collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]], seen: set[int]) -> None:
+    """Append the module and all modules in it, from the outside in."""
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    found.append((prefix, module))
+    for name, attribute in vars(module).items():
+        for path, part in parts(name, attribute):
+            if is_module(part):
+                collect_modules(f"{prefix}.{path}" if prefix else path, part, found, seen)
+
+
+def same_names(own: Mapping[str, object], state: Mapping[str, Any], source: str) -> None:
+    """`ArgumentError` that tells the difference, unless both hold the same names."""
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    if missing or unexpected:
+        found = [_some("missing", missing), _some("unexpected", unexpected)]
+        raise ArgumentError(f"{source} holds {len(state)} parameters and this model has {len(own)} "
+                            f"({'; '.join(part for part in found if part)}). "
+                            "Nothing was changed. Build the model as it was when it was saved.")
+
+
+def _some(word: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{word}: {', '.join(names[:3])}{more}"
+
+
+def saved_number(name: str, value: Any) -> float:
+    """What a saved state holds under that name, as a number."""
+    try:
+        return float(Value(value).data)
+    except TypeError as error:
+        raise ArgumentError(f"the parameter {name} in the saved state is not a number: {value!r}. "
+                            "Nothing was changed.") from error
+
+
+def buffers_in(prefix: str, module: Module) -> Iterator[tuple[str, float]]:
+    """The numbers that the module itself remembers, each with its name."""
+    for name in module.buffer_names:
+        kept = getattr(module, name)
+        if isinstance(kept, list):
+            yield from ((f"{prefix}{name}.{index}", number) for index, number in enumerate(kept))
+        else:
+            yield prefix + name, kept
+
+
+def generators_in(prefix: str, module: Module) -> Iterator[tuple[str, random.Random]]:
+    """The random generators among the module's own attributes, each with its name."""
+    import random
+
+    for name, attribute in vars(module).items():
+        if isinstance(attribute, random.Random):
+            yield prefix + name, attribute
