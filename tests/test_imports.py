@@ -38,7 +38,8 @@ LAYERS: list[list[set[str]]] = [
     [{"__main__"}],
 ]
 PLACES = {name: (k, group) for k, layer in enumerate(LAYERS) for group in layer for name in group}
-HEAVY = ["numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "torch", "IPython", "joblib", "sklearn", "pandas"]
+HEAVY = ["numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "torch", "IPython"]
+HEAVY += ["joblib", "sklearn", "pandas"]
 
 
 def _modules() -> dict[str, Path]:
