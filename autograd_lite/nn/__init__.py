@@ -13,6 +13,7 @@ from .layers import MLP, Layer, Neuron
 from .losses import LOSSES, bce_with_logits, cross_entropy, hinge, mse
 from .modules import Module
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
+from .prediction import predict
 from .training import EpochEnd, History, TrainingError, fit
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "fit",
     "hinge",
     "mse",
+    "predict",
 ]
