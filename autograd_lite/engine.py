@@ -117,7 +117,12 @@ class Value(_methods.Methods, Inspection, Protocols):
             if not swept_quickly(order, leaves, seed):
                 apply_chain_rule(order, leaves)
             for leaf, before in zip(leaves, kept, strict=True):
-                leaf.grad = before if leaf._rule is not LEAF else total(leaf, before, leaf.grad)
+                if leaf._rule is not LEAF:
+                    leaf.grad = before
+                elif before.__class__ is float:
+                    leaf.grad += before
+                else:
+                    leaf.grad = total(leaf, before, leaf.grad)
         except BaseException:
             for leaf, before in zip(leaves, kept, strict=False):
                 leaf.grad = before
@@ -227,12 +232,14 @@ class Value(_methods.Methods, Inspection, Protocols):
         """How a row of the op table applies itself to Values."""
         if op is ops.detach:
             return operands[0].detach()
-        if set(map(type, operands)) == _ONLY_VALUES:
-            method: Any = _methods.METHODS.get(op.name)
-            if method is not None:
-                return method(*operands, *immediates)
-        elif any(getattr(operand, "ndim", 0) for operand in operands):
-            return on_elements(partial(op, **dict(zip(op.immediates, immediates, strict=True))), operands)
+        if op.arity is not None:  # a row of many operands is recorded at once: looking at each takes time
+            if set(map(type, operands)) == _ONLY_VALUES:
+                method: Any = _methods.METHODS.get(op.name)
+                if method is not None:
+                    return method(*operands, *immediates)
+            elif any(getattr(operand, "ndim", 0) for operand in operands):
+                named = dict(zip(op.immediates, immediates, strict=True))
+                return on_elements(partial(op, **named), operands)
         node = record(op, *operands, immediates=immediates)
         if node is NotImplemented:
             raise ValueTypeError(f"{op.name} needs numbers, got {', '.join(f'{o!r:.40}' for o in operands)}")
@@ -262,7 +269,7 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
         if any(asked_instead(operand, op.name) for operand in operands):
             return NotImplemented
         if any(getattr(operand, "ndim", 0) for operand in operands):
-            return op(*operands)
+            return on_elements(op, operands) if op.arity is None else op(*operands)
         values = tuple(o._data if isinstance(o, Value) else as_number(o) for o in operands)
         parents = tuple(o if isinstance(o, Value) else None for o in operands)
         if not any(isinstance(o, Value) for o in operands):

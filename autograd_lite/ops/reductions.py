@@ -87,7 +87,7 @@ prod = Op("prod", "a₁ · … · aₙ", native=lambda a: reduce(operator.mul, a
           latex=r"\prod_i a_i", partials=lambda a, y: _others(a),
           points=LISTS, edges=(*LIST_EDGES, (0.0, 2.0, 3.0), (0.0, 2.0, 0.0)))  # fmt: skip
 dot_row = Op("dot", "a₁b₁ + … + aₙbₙ", arity=None, symbol="·", latex=r"\sum_i a_i b_i",
-             native=lambda a: _left_fold([left * right for left, right in zip(*_halves(a), strict=True)]),
+             native=lambda a: reduce(operator.add, map(operator.mul, *_halves(a))),
              partials=lambda a, y: (*_halves(a)[1], *_halves(a)[0]),
              points=((1.5, -2.0), (1.0, 2.0, 3.0, 4.0)), edges=((0.0, INF), (NAN, 1.0)))  # fmt: skip
 logsumexp = Op("logsumexp", "log(exp(a₁) + … + exp(aₙ)) without overflow", native=_log_sum_exp,
