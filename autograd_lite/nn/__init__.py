@@ -8,10 +8,14 @@
 """
 
 from . import data
-from .initialisation import INITS
+from .containers import Residual
+from .embedding import Embedding
+from .initialisation import INITS, gain, initialiser
 from .layers import MLP, Layer, Neuron
+from .linear import Linear
 from .losses import LOSSES, bce_with_logits, cross_entropy, hinge, mse
 from .modules import Module
+from .normalisation import RMSNorm
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from .prediction import predict
 from .training import EpochEnd, History, TrainingError, fit
@@ -23,18 +27,24 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adam",
+    "Embedding",
     "EpochEnd",
     "History",
     "Layer",
+    "Linear",
     "Module",
     "Neuron",
     "Optimizer",
+    "RMSNorm",
+    "Residual",
     "TrainingError",
     "bce_with_logits",
     "cross_entropy",
     "data",
     "fit",
+    "gain",
     "hinge",
+    "initialiser",
     "mse",
     "predict",
 ]

@@ -12,7 +12,7 @@ from ..ops.row import as_number
 if TYPE_CHECKING:
     from .modules import Module
 
-__all__ = ["Inputs", "as_inputs", "is_number", "is_whole", "shown"]
+__all__ = ["Inputs", "as_inputs", "as_size", "is_number", "is_whole", "shown"]
 
 
 class Inputs(tuple[Value, ...]):
@@ -86,6 +86,13 @@ def is_number(thing: Any) -> bool:
 def is_whole(thing: Any) -> bool:
     """Whether it is a whole number: int or NumPy's, but no bool."""
     return hasattr(thing, "__index__") and not isinstance(thing, bool) and not getattr(thing, "ndim", 0)
+
+
+def as_size(size: Any, name: str) -> int:
+    """A number of inputs or outputs; `ArgumentError` naming it unless it is whole and at least 1."""
+    if not is_whole(size) or size < 1:
+        raise ArgumentError(f"{name} is a whole number of at least 1, got {size!r}")
+    return int(size)
 
 
 def shown(thing: object) -> str:

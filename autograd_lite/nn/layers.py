@@ -16,8 +16,8 @@ from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError
 from .activations import Activation, activation_named
-from .initialisation import DEFAULT_INIT, Draw, RandomSource, generator, init_named, random_source
-from .inputs import as_inputs, is_whole
+from .initialisation import DEFAULT_INIT, Draw, Init, RandomSource, generator, init_named, random_source
+from .inputs import as_inputs, as_size
 from .modules import Module
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class Neuron(Module):
         nonlin: bool = True,
         *,
         activation: Activation | None = None,
-        init: str | Draw | None = None,
+        init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
         fan_out: int = 1,
     ) -> None:
-        width = _size(nin, "nin")
+        width = as_size(nin, "nin")
         self.w = [Value(0.0, label=f"w{index}") for index in range(width)]
         self.b = Value(0.0, label="b")
         self._init, self._fan_out = init if init is not None else _usual_init(activation, seed), fan_out
@@ -97,16 +97,16 @@ class Layer(Module):
         *,
         nonlin: bool = True,
         activation: Activation | None = None,
-        init: str | Draw | None = None,
+        init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
-        self.nin = _size(nin, "nin")
+        self.nin = as_size(nin, "nin")
         if init is None:
             init = _usual_init(activation, seed)
         rng = generator(seed)
         self.neurons = [
             Neuron(nin, nonlin, activation=activation, init=init, seed=rng, fan_out=nout)
-            for _ in range(_size(nout, "nout"))
+            for _ in range(as_size(nout, "nout"))
         ]
 
     def forward(self, x: Any) -> Any:
@@ -144,10 +144,10 @@ class MLP(Module):
         *,
         activation: Activation | None = None,
         output: Activation | None = None,
-        init: str | Draw | None = None,
+        init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
-        sizes = [_size(nin, "nin"), *_sizes(nouts)]
+        sizes = [as_size(nin, "nin"), *_sizes(nouts)]
         if init is None:
             init = _usual_init(activation, output, seed)
         rng = generator(seed)
@@ -184,16 +184,10 @@ def _usual_init(*choices: object) -> str:
     return "micrograd" if all(choice is None for choice in choices) else DEFAULT_INIT
 
 
-def _size(size: Any, name: str) -> int:
-    if not is_whole(size) or size < 1:
-        raise ArgumentError(f"{name} is a whole number of at least 1, got {size!r}")
-    return int(size)
-
-
 def _sizes(nouts: Any) -> list[int]:
     if isinstance(nouts, (str, bytes, dict)) or not hasattr(nouts, "__iter__"):
         raise ArgumentError(f"nouts is a list with the size of each layer, such as [4, 1], got {nouts!r}")
-    sizes = [_size(size, f"nouts[{index}]") for index, size in enumerate(nouts)]
+    sizes = [as_size(size, f"nouts[{index}]") for index, size in enumerate(nouts)]
     if not sizes:
         raise ArgumentError("nouts is empty: give the size of each layer, such as [4, 1]")
     return sizes

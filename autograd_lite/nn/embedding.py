@@ -1,0 +1,84 @@
+"""`Embedding`: a table with a row of parameters for each of a number of things, such as letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..engine import Value
+from ..errors import ArgumentError, ValueTypeError
+from ..ops.row import as_number
+from .initialisation import Draw, Init, RandomSource, init_named, random_source
+from .inputs import as_size, shown
+from .modules import Module
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Module):
+    """Row `index` of a table of `count` rows with `width` parameters each: what a network learns of a thing.
+
+    Takes a whole number from 0 to `count - 1`, also as a float such as 3.0 or in a list, as data come, and
+    gives the parameters themselves: no node is made. Several indices in a list give their rows one after
+    the other, a flat list like every sample. The start is N(0, 1), as of `torch.nn.Embedding`.
+
+    Raises `ArgumentError` for sizes that are not positive whole numbers, and for an index that is not whole
+    or lies outside the table.
+
+    >>> letters = Embedding(27, 2, seed=0)
+    >>> letters(3) == letters.weight[3]
+    True
+    >>> len(letters([3, 0, 1]))
+    6
+    >>> letters(27)
+    Traceback (most recent call last):
+    autograd_lite.errors.ArgumentError: Embedding "embedding" takes a whole number from 0 to 26, got 27
+    """
+
+    def __init__(
+        self,
+        count: int,
+        width: int,
+        *,
+        init: str | Init | Draw = "normal",
+        seed: int | random.Random | None = None,
+    ) -> None:
+        self.count, self.width = as_size(count, "count"), as_size(width, "width")
+        self.weight = [
+            [Value(0.0, label=f"e{row},{column}") for column in range(self.width)]
+            for row in range(self.count)
+        ]
+        self._init = init
+        self.reset_parameters(random_source(seed))
+
+    def reset_parameters(self, rng: RandomSource) -> None:
+        """Draw the table row by row."""
+        rule = init_named(self._init)
+        for row in self.weight:
+            for weight in row:
+                weight.data = rule.weight(rng, self.width, self.count)
+
+    def forward(self, index: Any) -> list[Value]:
+        """The parameters of the row `index`, or of several rows one after the other."""
+        if isinstance(index, (list, tuple)) or getattr(index, "ndim", 0) == 1:
+            rows = [self.weight[self._position(one)] for one in index]
+            return [weight for row in rows for weight in row]
+        return list(self.weight[self._position(index)])
+
+    def _position(self, index: Any) -> int:
+        try:
+            number = as_number(index.data if isinstance(index, Value) else index)
+        except ValueTypeError:
+            number = -1.0
+        if not 0 <= number < self.count or number != int(number):
+            raise ArgumentError(f"{self._title} takes a whole number from 0 to {self.count - 1}, "
+                                f"got {shown(index)}")
+        return int(number)
+
+    def __repr__(self) -> str:
+        return f"Embedding({self.count}, {self.width})"
+
+    def _kind(self) -> str:
+        return Embedding.__repr__(self)
