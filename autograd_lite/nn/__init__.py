@@ -8,14 +8,16 @@
 """
 
 from . import data
-from .containers import Residual
+from .activations import Activation
+from .containers import Residual, Sequential
+from .dropout import Dropout
 from .embedding import Embedding
 from .initialisation import INITS, gain, initialiser
 from .layers import MLP, Layer, Neuron
 from .linear import Linear
-from .losses import LOSSES, bce_with_logits, cross_entropy, hinge, mse
+from .losses import LOSSES, bce, bce_with_logits, cross_entropy, hinge, huber, mae, mse, nll, squared_hinge
 from .modules import Module
-from .normalisation import RMSNorm
+from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from .prediction import predict
 from .training import EpochEnd, History, TrainingError, fit
@@ -26,25 +28,35 @@ __all__ = [
     "MLP",
     "OPTIMIZERS",
     "SGD",
+    "Activation",
     "Adam",
+    "BatchNorm",
+    "Dropout",
     "Embedding",
     "EpochEnd",
     "History",
     "Layer",
+    "LayerNorm",
     "Linear",
     "Module",
     "Neuron",
     "Optimizer",
     "RMSNorm",
     "Residual",
+    "Sequential",
     "TrainingError",
+    "bce",
     "bce_with_logits",
     "cross_entropy",
     "data",
     "fit",
     "gain",
     "hinge",
+    "huber",
     "initialiser",
+    "mae",
     "mse",
+    "nll",
     "predict",
+    "squared_hinge",
 ]

@@ -1,0 +1,109 @@
+"""What losses and metrics are given, checked: outputs and targets as lists of equal length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..engine import Value
+from ..errors import ArgumentError
+from ..ops.row import as_number
+from .inputs import is_number, shown
+
+__all__ = [
+    "Target", "a_class", "a_number", "a_probability", "a_sign", "checked_target", "flat_output", "paired",
+]  # fmt: skip
+
+Target = float | int | list[float]
+"""One sample's target: a number, or one number for each output; where classes are told, their index."""
+
+Complaint = Callable[[float], str]
+"""What is wrong with a target, "" if nothing is."""
+
+
+def a_number(target: float) -> str:
+    """Any number will do."""
+    return ""
+
+
+def a_probability(target: float) -> str:
+    """For targets between 0 and 1."""
+    return "" if 0 <= target <= 1 else "expected a label 0 or 1, or a probability between them"
+
+
+def a_sign(target: float) -> str:
+    """For targets −1 and 1."""
+    return "" if target in (-1, 1) else "expected a label -1 or 1"
+
+
+def a_class(target: float) -> str:
+    """For targets that are an index of one of the outputs."""
+    return "" if target >= 0 and target == int(target) else "expected the index of a class: 0, 1, 2, ..."
+
+
+def checked_target(name: str, complaint: Complaint, target: Any, width: int, index: int) -> Target:
+    """Target number `index` as the loss `name` takes it, for a model of `width` outputs.
+
+    Raises `ArgumentError` for one that does not fit.
+    """
+    by_class = complaint is a_class
+    numbers = target if isinstance(target, list) else [target]
+    expected = 1 if by_class else width
+    if len(numbers) != expected:
+        raise ArgumentError(f"{name}: target {index} has {len(numbers)} numbers, expected "
+                            f"{expected} for a model with {width} outputs: {target!r}")
+    for number in numbers:
+        if wrong := _not_finite(number) or complaint(number):
+            raise ArgumentError(f"{name}: target {index} is {number!r}; {wrong}")
+    if not by_class:
+        return numbers if width > 1 else numbers[0]
+    if width < 2:
+        raise ArgumentError(f"{name} needs a model with an output for each class, got 1 output. "
+                            "For two classes and one output take bce_with_logits.")
+    if numbers[0] >= width:
+        raise ArgumentError(f"{name}: target {index} is class {numbers[0]!r}, but the model has "
+                            f"only {width} outputs, for the classes 0 to {width - 1}")
+    return int(numbers[0])
+
+
+def _not_finite(number: Any) -> str:
+    if not is_number(number):
+        return f"a target is a plain number, this is a {type(number).__name__}"
+    return "" if math.isfinite(as_number(number)) else "a target must be finite. Leave such samples out."
+
+
+def flat_output(output: Any) -> Any:
+    """What a model returned for one sample, a list of one output being that output."""
+    if isinstance(output, tuple):
+        output = list(output)
+    return output[0] if isinstance(output, list) and len(output) == 1 else output
+
+
+def paired(name: str, outputs: Any, targets: Any, by_class: bool) -> tuple[list[Any], list[Any]]:
+    """Outputs and targets as lists of equal length, a single sample wrapped into lists of one."""
+    wanted = targets.tolist() if hasattr(targets, "tolist") else targets
+    if isinstance(outputs, Value) or (by_class and not isinstance(wanted, (list, tuple))):
+        outputs, wanted = [outputs], [wanted]
+    if not isinstance(wanted, (list, tuple)):
+        raise ArgumentError(f"{name} takes a list of outputs and a list of as many targets, "
+                            f"got the targets {shown(wanted)}")
+    rows = [flat_output(row) for row in outputs]
+    if len(rows) != len(wanted):
+        raise ArgumentError(f"{name}: {len(rows)} outputs and {len(wanted)} targets. "
+                            "Give one target for each sample.")
+    if not rows:
+        raise ArgumentError(f"{name} of no samples at all: outputs and targets are empty")
+    _check_outputs(name, rows)
+    return rows, [list(target) if isinstance(target, tuple) else target for target in wanted]
+
+
+def _check_outputs(name: str, rows: list[Any]) -> None:
+    first = len(rows[0]) if isinstance(rows[0], list) else 1
+    for index, row in enumerate(rows):
+        parts = row if isinstance(row, list) else [row]
+        if not parts or not all(isinstance(part, Value) for part in parts):
+            raise ArgumentError(f"{name}: output {index} is {shown(row)}; expected what a model returns for "
+                                "one sample, a Value or a list of Values")
+        if len(parts) != first:
+            raise ArgumentError(f"{name}: output {index} has {len(parts)} numbers, output 0 has {first}")
