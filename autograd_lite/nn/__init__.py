@@ -9,6 +9,13 @@
 
 from . import data
 from .activations import Activation
+from .attention import (
+    AttentionHead,
+    KeysValues,
+    SelfAttention,
+    attention_weights,
+    scaled_dot_product_attention,
+)
 from .containers import Residual, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
@@ -20,6 +27,7 @@ from .modules import Module
 from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 from .prediction import predict
+from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
 
 __all__ = [
@@ -30,11 +38,13 @@ __all__ = [
     "SGD",
     "Activation",
     "Adam",
+    "AttentionHead",
     "BatchNorm",
     "Dropout",
     "Embedding",
     "EpochEnd",
     "History",
+    "KeysValues",
     "Layer",
     "LayerNorm",
     "Linear",
@@ -43,8 +53,11 @@ __all__ = [
     "Optimizer",
     "RMSNorm",
     "Residual",
+    "SelfAttention",
     "Sequential",
+    "Tokenizer",
     "TrainingError",
+    "attention_weights",
     "bce",
     "bce_with_logits",
     "cross_entropy",
@@ -56,7 +69,9 @@ __all__ = [
     "initialiser",
     "mae",
     "mse",
+    "names",
     "nll",
     "predict",
+    "scaled_dot_product_attention",
     "squared_hinge",
 ]
