@@ -1,17 +1,20 @@
-"""Activations by name from the op table, or any function of one Value."""
+"""Activations by name from the op table, or any function of one Value; and `Activation`, a module of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError, nearest
+from .inputs import as_inputs, shown
+from .modules import Module
 
-__all__ = ["Activation", "activation_named"]
+__all__ = ["Activation", "AnyActivation", "activation_named"]
 
-Activation = str | Callable[[Value], Value]
+AnyActivation = str | Callable[[Value], Value]
 """The name of a row of the op table with one operand, "linear" for none, or a function of one Value."""
 
 # What an error message suggests: not "tan" for "tahn".
@@ -40,3 +43,69 @@ def activation_named(activation: Any) -> tuple[str, Callable[[Value], Value] | N
         raise ArgumentError(f"unknown activation {activation!r}: {nearest(activation, USUAL)}; "
                             "or any other op of one operand, or a function of one Value")
     return activation, getattr(Value, activation, op)  # the method is the op's fast path
+
+
+def _log_softmax(values: Sequence[Value]) -> list[Value]:
+    total = ops.logsumexp(values)
+    return [value - total for value in values]
+
+
+# These take all numbers of a sample together.
+_OF_ALL: dict[str, Callable[[Sequence[Value]], list[Value]]] = {
+    "softmax": ops.softmax,
+    "log_softmax": _log_softmax,
+}
+
+
+class Activation(Module):
+    """An activation as a module, applied to each number of a sample: what a name in `Sequential` becomes.
+
+    `activation` is a row of the op table with one operand by name, with settings if it has any, or a
+    function of one Value; "softmax" and "log_softmax" are taken over the whole sample. Raises
+    `ArgumentError` for unknown names and settings, and for a function that gives no Value.
+
+    >>> [out.data for out in Activation("leaky_relu", slope=0.5)([-2.0, 2.0])]
+    [-1.0, 2.0]
+    >>> [out.data for out in Activation("softmax")([1.0, 1.0])]
+    [0.5, 0.5]
+    """
+
+    def __init__(self, activation: AnyActivation, **settings: float) -> None:
+        self._of_all = _OF_ALL.get(activation) if isinstance(activation, str) else None
+        self._activate: Callable[[Value], Value] | None = None
+        if self._of_all is not None:
+            self.activation = str(activation)
+        else:
+            self.activation, self._activate = activation_named(activation)
+        self._settings = settings
+        known = ops.TABLE[self.activation].immediates if self._is_row() else ()
+        for name, value in settings.items():
+            if name not in known:
+                takes = f"takes {', '.join(known)}" if known else "takes no settings"
+                raise ArgumentError(f"activation {self.activation!r} {takes}, got {name}={value!r}")
+        if settings and self._activate is not None:
+            self._activate = partial(self._activate, **settings)
+
+    def _is_row(self) -> bool:
+        return self._activate is not None and self.activation in ops.TABLE
+
+    def forward(self, x: Any) -> list[Value]:
+        """The activation of each number of one sample."""
+        values = as_inputs(x, None if hasattr(x, "__iter__") else 1, self)
+        if self._of_all is not None:
+            return self._of_all(values)
+        if self._activate is None:
+            return list(values)
+        outputs = [self._activate(value) for value in values]
+        for output in outputs:
+            if not isinstance(output, Value):
+                raise ArgumentError(f"{self._title} takes a function of one Value that gives a Value, "
+                                    f"{self.activation} gave {shown(output)}")
+        return outputs
+
+    def __repr__(self) -> str:
+        settings = "".join(f", {name}={value!r}" for name, value in self._settings.items())
+        return f"Activation({self.activation!r}{settings})"
+
+    def _kind(self) -> str:
+        return Activation.__repr__(self)

@@ -2,16 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from ..engine import Value
 from ..errors import ArgumentError
+from .activations import Activation, AnyActivation
 from .finding import is_module
-from .inputs import as_inputs, shown
+from .initialisation import generator
+from .inputs import as_inputs, is_whole, shown
 from .modules import Module
 
-__all__ = ["Residual"]
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["Residual", "Sequential"]
+
+
+class Sequential(Module):
+    """Modules one after the other, each given what the one before makes.
+
+    Parts are modules, or names of activations and functions of one Value, which become `Activation`s.
+    `model[0]` is the first part, `model[1:]` a Sequential of the others, `len(model)` how many there are;
+    `append` adds one. With `seed` all parts start as `reset(seed)` would have them, whatever seeds they had.
+
+    Raises `ArgumentError` for anything else; the parts say themselves what does not fit when they are run.
+
+    >>> from autograd_lite import nn
+    >>> model = Sequential(nn.Linear(2, 4), "tanh", nn.Linear(4, 1), seed=0)
+    >>> model
+    Sequential(Linear(2, 4), 'tanh', Linear(4, 1))
+    >>> round(model([1.0, -1.0])[0].data, 4)
+    0.4643
+    >>> [name for name, _ in model[2:].named_parameters()]
+    ['layers.0.weight.0.0', ...]
+    """
+
+    scope_name = "model"
+
+    def __init__(self, *parts: Module | AnyActivation, seed: int | random.Random | None = None) -> None:
+        self.layers = [_as_module(part, index) for index, part in enumerate(parts)]
+        if (rng := generator(seed)) is not None:
+            self.reset(rng)
+
+    def append(self, part: Module | AnyActivation) -> Self:
+        """Add one part at the end, and return this module."""
+        self.layers = [*self.layers, _as_module(part, len(self.layers))]
+        self._placed = None  # the next call gives the new part its place
+        return self
+
+    def forward(self, x: Any) -> Any:
+        """What the last part makes of one sample, from part to part."""
+        x = self._as_sample(x)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def forward_batch(self, rows: Sequence[Any]) -> list[Any]:
+        """The same for several samples, which every part gets together."""
+        outputs = [self._as_sample(row) for row in rows]
+        for layer in self.layers:
+            outputs = layer.batch(outputs)
+        return outputs
+
+    def _as_sample(self, x: Any) -> Any:
+        """Turned into Values here, so that a drawing shows the inputs outside of the model, where it can."""
+        width = _width_of(self)
+        return x if width is None else as_inputs(x, width, self)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            some = Sequential()
+            some.layers += self.layers[index]  # not assigned: the parts keep their names of here
+            return some
+        if not is_whole(index) or not -len(self.layers) <= index < len(self.layers):
+            raise IndexError(f"{self._title} has {len(self.layers)} parts, from 0 to {len(self.layers) - 1}; "
+                             f"there is no part {index!r}")
+        return self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(_shown_part, self.layers))})"
+
+
+def _as_module(part: Any, index: int) -> Module:
+    if is_module(part) and not isinstance(part, type):
+        module: Module = part
+        return module
+    if isinstance(part, type) or not (isinstance(part, str) or callable(part)):
+        hint = f": call it, {part.__name__}(…)" if isinstance(part, type) else ""
+        hint = ": give the parts one by one, Sequential(*parts)" if isinstance(part, (list, tuple)) else hint
+        raise ArgumentError("Sequential takes modules, names of activations and functions of one Value; "
+                            f"part {index} is {shown(part)}{hint}")
+    return Activation(part)
+
+
+def _width_of(module: Any) -> int | None:
+    """How many numbers a module takes, as far as that is known."""
+    if isinstance(module, Residual):
+        return _width_of(module.block)
+    if isinstance(module, Sequential):
+        return _width_of(module.layers[0]) if module.layers else None
+    width = getattr(module, "nin", None)
+    return width if isinstance(width, int) else None
+
+
+def _shown_part(part: Module) -> str:
+    is_plain = isinstance(part, Activation) and repr(part) == f"Activation({part.activation!r})"
+    return repr(part.activation) if is_plain and isinstance(part, Activation) else repr(part)
 
 
 class Residual(Module):

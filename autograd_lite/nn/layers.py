@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError
-from .activations import Activation, activation_named
+from .activations import AnyActivation, activation_named
 from .initialisation import DEFAULT_INIT, Draw, Init, RandomSource, generator, init_named, random_source
 from .inputs import as_inputs, as_size
 from .modules import Module
@@ -45,7 +45,7 @@ class Neuron(Module):
         nin: int,
         nonlin: bool = True,
         *,
-        activation: Activation | None = None,
+        activation: AnyActivation | None = None,
         init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
         fan_out: int = 1,
@@ -67,7 +67,7 @@ class Neuron(Module):
 
     def forward(self, x: Any) -> Value:
         """The neuron's answer to one sample of `nin` numbers or Values."""
-        values = as_inputs(x, len(self.w), self)
+        values = as_inputs(x, len(self.w), self).operands
         total = ops.sum([self.b, *map(mul, self.w, values)])
         return self._activate(total) if self.nonlin and self._activate is not None else total
 
@@ -96,7 +96,7 @@ class Layer(Module):
         nout: int,
         *,
         nonlin: bool = True,
-        activation: Activation | None = None,
+        activation: AnyActivation | None = None,
         init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
@@ -142,8 +142,8 @@ class MLP(Module):
         nin: int,
         nouts: Sequence[int],
         *,
-        activation: Activation | None = None,
-        output: Activation | None = None,
+        activation: AnyActivation | None = None,
+        output: AnyActivation | None = None,
         init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
@@ -170,7 +170,7 @@ class MLP(Module):
         return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
 
 
-def _ending(activation: Activation | None, output: Activation | None, is_last: bool) -> dict[str, Any]:
+def _ending(activation: AnyActivation | None, output: AnyActivation | None, is_last: bool) -> dict[str, Any]:
     """How a layer of an MLP ends: hidden ones with the activation, the last with `output` or linearly."""
     if not is_last:
         return {"activation": activation}
