@@ -16,6 +16,7 @@ from .attention import (
     attention_weights,
     scaled_dot_product_attention,
 )
+from .clipping import clip_gradient_norm, clip_gradient_value
 from .containers import Residual, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
@@ -25,8 +26,9 @@ from .linear import Linear
 from .losses import LOSSES, bce, bce_with_logits, cross_entropy, hinge, huber, mae, mse, nll, squared_hinge
 from .modules import Module
 from .normalisation import BatchNorm, LayerNorm, RMSNorm
-from .optimizers import OPTIMIZERS, SGD, Adam, Optimizer
+from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
 from .prediction import predict
+from .schedules import SCHEDULES, Constant, Cosine, Schedule, StepDecay, schedule_named
 from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
 
@@ -35,11 +37,16 @@ __all__ = [
     "LOSSES",
     "MLP",
     "OPTIMIZERS",
+    "SCHEDULES",
     "SGD",
     "Activation",
+    "AdaGrad",
     "Adam",
+    "AdamW",
     "AttentionHead",
     "BatchNorm",
+    "Constant",
+    "Cosine",
     "Dropout",
     "Embedding",
     "EpochEnd",
@@ -52,14 +59,19 @@ __all__ = [
     "Neuron",
     "Optimizer",
     "RMSNorm",
+    "RMSprop",
     "Residual",
+    "Schedule",
     "SelfAttention",
     "Sequential",
+    "StepDecay",
     "Tokenizer",
     "TrainingError",
     "attention_weights",
     "bce",
     "bce_with_logits",
+    "clip_gradient_norm",
+    "clip_gradient_value",
     "cross_entropy",
     "data",
     "fit",
@@ -73,5 +85,6 @@ __all__ = [
     "nll",
     "predict",
     "scaled_dot_product_attention",
+    "schedule_named",
     "squared_hinge",
 ]

@@ -1,158 +1,36 @@
 """Optimizers: each is one pure rule on numbers, `update(p, g, *state, lr, t, …) -> (p, *state)`.
 
 The rule says how one parameter moves; `step()` applies it to all of them, and the optimizer keeps the state.
-The rules are PyTorch's. Sources: Sutskever et al. 2013 (momentum, Nesterov), Kingma and Ba 2015 (Adam).
+Rules and defaults are PyTorch's; each class names the paper it comes from. A rule holds arithmetic alone on
+p, g, the state, lr and t (`ops.maximum` and `ops.where` in place of `max` and `if`), so that it takes floats,
+Values and arrays alike; it branches on settings only.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..engine import Value
 from ..errors import ArgumentError, nearest
-from ..rules import UNREACHED
-from .inputs import is_number, is_whole, shown
+from ..ops import maximum, where
+from .groups import above_zero, at_least_zero, below_one
+from .inputs import shown
+from .updating import Optimizer, Parameters, Snapshot
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "Optimizer", "optimizer_named"]
-
-Memory = list[tuple[int, tuple[float, ...]]]
-"""For each parameter the number of steps it has taken and the rule's state."""
-
-Snapshot = tuple[list[float], Memory]
-
-
-class Optimizer:
-    """What all optimizers share: parameters, settings of the rule, and the rule's state for each parameter.
-
-    A subclass gives `update`, the pure rule, and `state_names`. `step()` moves every parameter that a
-    backward pass has reached and that is not frozen; it is done wholly or, if interrupted, not at all.
-    """
-
-    state_names: ClassVar[tuple[str, ...]] = ()
-    """The names of the numbers that the rule carries from step to step; each starts at 0."""
-
-    update: ClassVar[Callable[..., tuple[Any, ...]]]
-
-    def __init__(self, parameters: Iterable[Value], lr: float, **settings: float) -> None:
-        self.parameters = _checked_parameters(parameters, type(self).__name__)
-        self.settings = self._checked(settings)
-        self.lr = lr
-        zeros = (0.0,) * len(self.state_names)
-        self._memory: Memory = [(0, zeros)] * len(self.parameters)
-
-    @property
-    def lr(self) -> float:
-        """The learning rate; it may be set between steps."""
-        return self._lr
-
-    @lr.setter
-    def lr(self, rate: float) -> None:
-        self._lr = _at_least_zero("lr", rate)
-
-    def step(self) -> None:
-        """Move the parameters once, by the gradients they hold now."""
-        before = self._snapshot()
-        after = self._next()
-        try:
-            self._restore(after)
-        except BaseException:  # Ctrl-C too: a half-done step is taken back
-            self._restore(before)
-            raise
-
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
-        for parameter in self.parameters:
-            parameter.grad = UNREACHED
-
-    def state_dict(self) -> dict[str, Any]:
-        """The rule's name, its settings and its state, as plain data that nothing else holds.
-
-        >>> SGD([Value(1.0)], lr=0.1).state_dict()["state"]
-        {'velocity': [0.0]}
-        """
-        return {
-            "rule": type(self).__name__,
-            "settings": {"lr": self.lr, **self.settings},
-            "steps": [steps for steps, _ in self._memory],
-            "state": {
-                name: [numbers[column] for _, numbers in self._memory]
-                for column, name in enumerate(self.state_names)
-            },
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave; `ArgumentError`, and nothing changed, if it does not fit."""
-        if not isinstance(state, Mapping):
-            raise ArgumentError(f"load_state_dict takes what state_dict() gave, got {shown(state)}")
-        if state.get("rule") != type(self).__name__:
-            raise ArgumentError(f"this is the state of {state.get('rule')!r}, not of {type(self).__name__}")
-        settings = self._settings_from(_part(state, "settings", Mapping))
-        memory = self._memory_from(_part(state, "steps", list), _part(state, "state", Mapping))
-        self.lr = settings.pop("lr")  # everything is checked; from here on nothing can fail
-        self.settings, self._memory = settings, memory
-
-    def _settings_from(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        known = {"lr": self.lr, **self.settings}
-        if settings.keys() != known.keys():
-            raise ArgumentError(f"this state has the settings {sorted(settings)}, expected {sorted(known)}")
-        for name, setting in settings.items():
-            if is_number(known[name]) and not is_number(setting):
-                raise ArgumentError(f"this state has {name}={shown(setting)}, expected a number")
-        rest = {name: settings[name] for name in self.settings}
-        return {"lr": _at_least_zero("lr", settings["lr"]), **self._checked(rest)}
-
-    def _memory_from(self, steps: list[Any], state: Mapping[str, Any]) -> Memory:
-        columns = [steps, *(_part(state, name, list) for name in self.state_names)]
-        if any(len(column) != len(self.parameters) for column in columns):
-            raise ArgumentError(f"this state is of {len(steps)} parameters, the optimizer has "
-                                f"{len(self.parameters)}: make it for the same model")
-        for count in steps:
-            if not is_whole(count) or count < 0:
-                raise ArgumentError(f"this state has {shown(count)} among its steps, expected whole numbers")
-        try:
-            rows = zip(*columns, strict=True)
-            return [(int(count), tuple(map(float, numbers))) for count, *numbers in rows]
-        except (TypeError, ValueError) as error:
-            raise ArgumentError(f"this state holds something else than numbers: {error}") from error
-
-    @classmethod
-    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings beside lr as the rule takes them; `ArgumentError` for one that it cannot take."""
-        return dict(settings)
-
-    def __repr__(self) -> str:
-        settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr!r}{settings})"
-
-    def _snapshot(self) -> Snapshot:
-        """All that a step changes: the parameters' numbers, and the memory (a list that is never changed)."""
-        return [parameter.data for parameter in self.parameters], self._memory
-
-    def _restore(self, snapshot: Snapshot) -> None:
-        for parameter, number in zip(self.parameters, snapshot[0], strict=True):
-            parameter.data = number
-        self._memory = snapshot[1]
-
-    def _next(self) -> Snapshot:
-        """The snapshot after the next step; nothing is changed yet."""
-        update, lr, settings = type(self).update, self.lr, self.settings
-        after, memory = [], []
-        for parameter, (steps, state) in zip(self.parameters, self._memory, strict=True):
-            number = parameter.data
-            if parameter.has_grad and not parameter.is_frozen:
-                steps += 1
-                number, *numbers = update(number, parameter.grad, *state, lr=lr, t=steps, **settings)
-                state = tuple(numbers)
-            after.append(number)
-            memory.append((steps, state))
-        return after, memory
+__all__ = [
+    "OPTIMIZERS", "SGD", "AdaGrad", "Adam", "AdamW", "Optimizer", "Parameters", "RMSprop", "Snapshot",
+    "optimizer_named",
+]  # fmt: skip
 
 
 class SGD(Optimizer):
     """Gradient descent: `p − lr·g`, with momentum and weight decay where they are given.
 
+    With `momentum` a velocity gathers the gradients, `v ← momentum·v + (1 − dampening)·g`, and takes the
+    gradient's place; `nesterov` looks one step ahead along it. Sources: Polyak 1964 (momentum), Sutskever et
+    al. 2013, "On the importance of initialization and momentum in deep learning" (Nesterov's form).
+
+    >>> from autograd_lite import Value
     >>> p = Value(1.0)
     >>> optimizer = SGD([p], lr=0.1)
     >>> (p * p).backward()
@@ -161,42 +39,194 @@ class SGD(Optimizer):
     0.8
     """
 
-    state_names = ("velocity",)
+    added_settings: ClassVar[dict[str, Any]] = {"dampening": 0.0}
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        parameters: Parameters,
         lr: float = 0.001,
         *,
         momentum: float = 0.0,
+        dampening: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        super().__init__(parameters, lr, momentum=momentum, dampening=dampening, nesterov=nesterov,
+                         weight_decay=weight_decay)  # fmt: skip
 
     @classmethod
-    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        momentum, nesterov = _at_least_zero("momentum", settings["momentum"]), bool(settings["nesterov"])
+    def checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as the rule takes them; `ArgumentError` for one that it cannot take."""
+        momentum = at_least_zero("momentum", settings["momentum"])
+        dampening = at_least_zero("dampening", settings["dampening"])
+        nesterov = truth("nesterov", settings["nesterov"])
         if nesterov and momentum == 0:
             raise ArgumentError("nesterov=True needs a momentum above 0, such as 0.9")
-        decay = _at_least_zero("weight_decay", settings["weight_decay"])
-        return {"momentum": momentum, "nesterov": nesterov, "weight_decay": decay}
+        if nesterov and dampening != 0:
+            raise ArgumentError(f"nesterov=True needs dampening=0, got {dampening!r}")
+        decay = at_least_zero("weight_decay", settings["weight_decay"])
+        return {"momentum": momentum, "dampening": dampening, "nesterov": nesterov, "weight_decay": decay}
+
+    @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> dict[str, float]:
+        """A velocity, if there is momentum."""
+        return {"velocity": 0.0} if settings["momentum"] else {}
 
     @staticmethod
     def update(
-        p: Any, g: Any, velocity: Any, *,
-        lr: Any, t: int, momentum: float, nesterov: bool, weight_decay: float,
-    ) -> tuple[Any, Any]:  # fmt: skip
-        """One step of one parameter: its next number and velocity."""
-        g = g + weight_decay * p
-        velocity = momentum * velocity + g
+        p: Any, g: Any, velocity: Any = 0.0, *,
+        lr: Any, t: Any, momentum: float, dampening: float, nesterov: bool, weight_decay: float,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """One step of one parameter: its next number, and the velocity if there is momentum."""
+        if weight_decay:
+            g = g + weight_decay * p
+        if not momentum:
+            return (p - lr * g,)
+        if dampening:  # the first gradient is not dampened
+            velocity = momentum * velocity + where(t <= 1, 1.0, 1.0 - dampening) * g
+        else:
+            velocity = momentum * velocity + g
         direction = g + momentum * velocity if nesterov else velocity
         return p - lr * direction, velocity
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad: each parameter's rate falls with the squares of its gradients so far.
+
+    Parameters that seldom have a gradient keep a high rate. `lr_decay` makes all of them fall as 1/t besides.
+    Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods".
+
+    >>> from autograd_lite import Value
+    >>> p = Value(1.0)
+    >>> optimizer = AdaGrad([p], lr=0.1)
+    >>> for _ in range(2):
+    ...     p.grad = 5.0
+    ...     optimizer.step()
+    >>> round(p.data, 4)    # 1 − 0.1·5/5 − 0.1·5/√(5² + 5²)
+    0.8293
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 0.01,
+        *,
+        lr_decay: float = 0.0,
+        initial_accumulator: float = 0.0,
+        eps: float = 1e-10,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, lr_decay=lr_decay, initial_accumulator=initial_accumulator, eps=eps,
+                         weight_decay=weight_decay)  # fmt: skip
+
+    @classmethod
+    def checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as the rule takes them; `ArgumentError` for one that it cannot take."""
+        return {
+            "lr_decay": at_least_zero("lr_decay", settings["lr_decay"]),
+            "initial_accumulator": at_least_zero("initial_accumulator", settings["initial_accumulator"]),
+            "eps": above_zero("eps", settings["eps"]),
+            "weight_decay": at_least_zero("weight_decay", settings["weight_decay"]),
+        }
+
+    @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> dict[str, float]:
+        """The sum of the squared gradients."""
+        return {"square_sum": settings["initial_accumulator"]}
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, square_sum: Any, *,
+        lr: Any, t: Any, lr_decay: float, initial_accumulator: float, eps: float, weight_decay: float,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """One step of one parameter: its next number, and the sum of its squared gradients."""
+        if weight_decay:
+            g = g + weight_decay * p
+        if lr_decay:
+            lr = lr / (1.0 + (t - 1) * lr_decay)
+        square_sum = square_sum + g * g
+        return p - lr * g / (square_sum**0.5 + eps), square_sum
+
+
+class RMSprop(Optimizer):
+    """RMSprop: the gradient divided by the root of the running mean of its square.
+
+    `centered` divides by the running standard deviation instead. Sources: Tieleman and Hinton 2012, lecture
+    6.5 of "Neural networks for machine learning"; Graves 2013, "Generating sequences with recurrent neural
+    networks", eq. 38-45 (centred, with momentum). As in PyTorch, eps is added outside the root. The running
+    variance is kept from falling below 0 by rounding, where PyTorch gives NaN.
+
+    >>> from autograd_lite import Value
+    >>> p = Value(1.0)
+    >>> optimizer = RMSprop([p], lr=0.01)
+    >>> (p * p).backward()
+    >>> optimizer.step()
+    >>> round(p.data, 6)    # 1 − 0.01·2/√(0.01·2²)
+    0.9
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 0.01,
+        *,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        centered: bool = False,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, alpha=alpha, eps=eps, centered=centered, momentum=momentum,
+                         weight_decay=weight_decay)  # fmt: skip
+
+    @classmethod
+    def checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as the rule takes them; `ArgumentError` for one that it cannot take."""
+        return {
+            "alpha": below_one("alpha", settings["alpha"]),
+            "eps": above_zero("eps", settings["eps"]),
+            "centered": truth("centered", settings["centered"]),
+            "momentum": at_least_zero("momentum", settings["momentum"]),
+            "weight_decay": at_least_zero("weight_decay", settings["weight_decay"]),
+        }
+
+    @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> dict[str, float]:
+        """The running mean square, the running mean if centred, the velocity if there is momentum."""
+        mean = {"mean": 0.0} if settings["centered"] else {}
+        velocity = {"velocity": 0.0} if settings["momentum"] else {}
+        return {"mean_square": 0.0, **mean, **velocity}
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, mean_square: Any, *more: Any,
+        lr: Any, t: Any, alpha: float, eps: float, centered: bool, momentum: float, weight_decay: float,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """One step of one parameter: its next number and the state; `more` is mean and velocity, if kept."""
+        if weight_decay:
+            g = g + weight_decay * p
+        mean_square = alpha * mean_square + (1.0 - alpha) * (g * g)
+        state: tuple[Any, ...] = (mean_square,)
+        spread = mean_square
+        if centered:
+            mean = alpha * more[0] + (1.0 - alpha) * g
+            state += (mean,)
+            spread = maximum(mean_square - mean * mean, 0.0)
+        direction = g / (spread**0.5 + eps)
+        if momentum:
+            direction = momentum * more[-1] + direction
+            state += (direction,)
+        return p - lr * direction, *state
 
 
 class Adam(Optimizer):
     """Adam: each parameter moves by about `lr`, whatever the size of its gradient.
 
+    `amsgrad` divides by the largest mean square so far, so that rates never rise. Sources: Kingma and Ba
+    2015, "Adam: a method for stochastic optimization"; Reddi, Kale and Kumar 2018, "On the convergence of
+    Adam and beyond" (AMSGrad; as in PyTorch, the largest is taken before the correction of the bias).
+
+    >>> from autograd_lite import Value
     >>> p = Value(1.0)
     >>> optimizer = Adam([p], lr=0.1)
     >>> (p * p).backward()
@@ -205,88 +235,109 @@ class Adam(Optimizer):
     0.9
     """
 
-    state_names = ("mean", "mean_square")
+    added_settings: ClassVar[dict[str, Any]] = {"amsgrad": False}
 
     def __init__(
         self,
-        parameters: Iterable[Value],
+        parameters: Parameters,
         lr: float = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {betas!r}")
-        super().__init__(
-            parameters, lr, beta1=betas[0], beta2=betas[1], eps=eps, weight_decay=weight_decay
-        )  # fmt: skip
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
     @classmethod
-    def _checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
-        betas, eps = (settings["beta1"], settings["beta2"]), settings["eps"]
-        if not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
-            raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {betas!r}")
-        if not is_number(eps) or not eps > 0:
-            raise ArgumentError(f"eps must be above 0, got {eps!r}")
-        decay = _at_least_zero("weight_decay", settings["weight_decay"])
-        return {"beta1": float(betas[0]), "beta2": float(betas[1]), "eps": float(eps), "weight_decay": decay}
+    def checked(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as the rule takes them; `ArgumentError` for one that it cannot take."""
+        betas = settings["betas"]
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ArgumentError(f"betas are two numbers of at least 0 and below 1, got {shown(betas)}")
+        return {
+            "betas": (below_one("betas[0]", betas[0]), below_one("betas[1]", betas[1])),
+            "eps": above_zero("eps", settings["eps"]),
+            "weight_decay": at_least_zero("weight_decay", settings["weight_decay"]),
+            "amsgrad": truth("amsgrad", settings["amsgrad"]),
+        }
+
+    @classmethod
+    def start(cls, settings: Mapping[str, Any]) -> dict[str, float]:
+        """The running means of the gradient and of its square, and the largest of the latter for AMSGrad."""
+        largest = {"largest_mean_square": 0.0} if settings["amsgrad"] else {}
+        return {"mean": 0.0, "mean_square": 0.0, **largest}
 
     @staticmethod
     def update(
-        p: Any, g: Any, mean: Any, mean_square: Any, *,
-        lr: Any, t: int, beta1: float, beta2: float, eps: float, weight_decay: float,
-    ) -> tuple[Any, Any, Any]:  # fmt: skip
-        """One step of one parameter: its next number, and the running means of gradient and its square."""
-        g = g + weight_decay * p
+        p: Any, g: Any, mean: Any, mean_square: Any, largest: Any = 0.0, *,
+        lr: Any, t: Any, betas: tuple[float, float], eps: float, weight_decay: float, amsgrad: bool,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """One step of one parameter: its next number, the running means, and AMSGrad's largest one."""
+        if weight_decay:
+            g = g + weight_decay * p
+        beta1, beta2 = betas
         mean = beta1 * mean + (1.0 - beta1) * g
         mean_square = beta2 * mean_square + (1.0 - beta2) * (g * g)
         # both means start at 0 and are too small at first; dividing by 1 − βᵗ makes up for it
         unbiased = mean / (1.0 - beta1**t)
-        scale = (mean_square / (1.0 - beta2**t)) ** 0.5 + eps
-        return p - lr * unbiased / scale, mean, mean_square
+        if not amsgrad:
+            return p - lr * unbiased / ((mean_square / (1.0 - beta2**t)) ** 0.5 + eps), mean, mean_square
+        largest = maximum(largest, mean_square)
+        return p - lr * unbiased / ((largest / (1.0 - beta2**t)) ** 0.5 + eps), mean, mean_square, largest
 
 
-OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
+class AdamW(Adam):
+    """Adam with decoupled weight decay: the parameter shrinks by `lr·weight_decay`, whatever its gradients.
+
+    In Adam the decay goes through the running means and hardly acts where gradients are large. Source:
+    Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+
+    >>> from autograd_lite import Value
+    >>> p = Value(1.0)
+    >>> optimizer = AdamW([p], lr=0.1, weight_decay=0.5)
+    >>> p.grad = 0.0
+    >>> optimizer.step()
+    >>> p.data
+    0.95
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, mean: Any, mean_square: Any, *largest: Any,
+        lr: Any, t: Any, betas: tuple[float, float], eps: float, weight_decay: float, amsgrad: bool,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """One step of one parameter, as Adam's from the decayed parameter."""
+        return Adam.update(p * (1.0 - lr * weight_decay), g, mean, mean_square, *largest,
+                           lr=lr, t=t, betas=betas, eps=eps, weight_decay=0.0, amsgrad=amsgrad)  # fmt: skip
 
 
-def optimizer_named(name: str) -> type[SGD] | type[Adam]:
+OPTIMIZERS: dict[str, type[SGD | AdaGrad | RMSprop | Adam]] = {
+    "sgd": SGD, "adagrad": AdaGrad, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW,
+}  # fmt: skip
+
+
+def optimizer_named(name: str) -> type[SGD | AdaGrad | RMSprop | Adam]:
     """The optimizer of that name; `ArgumentError` with the nearest match if there is none."""
     if name not in OPTIMIZERS:
         raise ArgumentError(f"unknown optimizer {name!r}: {nearest(name, OPTIMIZERS)}")
     return OPTIMIZERS[name]
 
 
-def _checked_parameters(parameters: Any, rule: str) -> list[Value]:
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
-        raise ArgumentError(f"{rule} takes a list of parameters, got {shown(parameters)}: "
-                            "give model.parameters()")
-    listed = list(parameters)
-    strangers = [parameter for parameter in listed if not isinstance(parameter, Value)]
-    if strangers:
-        raise ArgumentError(f"{rule} takes Values, got {strangers[0]!r}: give model.parameters()")
-    if not listed:
-        raise ArgumentError(f"{rule} got no parameters at all. A model has those Values and modules that are "
-                            "its attributes, by themselves or in lists and dicts.")
-    if len({id(parameter) for parameter in listed}) < len(listed):
-        raise ArgumentError(f"{rule} got the same parameter twice; give each once")
-    frozen = [parameter for parameter in listed if parameter.is_frozen]
-    if frozen:
-        raise ArgumentError(f"{rule} got {len(frozen)} frozen parameters, the first is {frozen[0]!r}. "
-                            "Unfreeze, or give the rest: [p for p in model.parameters() if not p.is_frozen]")
-    return listed
-
-
-def _part(state: Mapping[str, Any], name: str, kind: type) -> Any:
-    """One entry of a saved state, a missing one being empty."""
-    part = state.get(name, {} if kind is Mapping else [])
-    if not isinstance(part, (list, tuple) if kind is list else Mapping):
-        expected = "a list" if kind is list else "a dict"
-        raise ArgumentError(f"this state has {name}={shown(part)}, expected {expected}")
-    return part
-
-
-def _at_least_zero(name: str, number: Any) -> float:
-    if not is_number(number) or not (math.isfinite(number) and number >= 0):
-        raise ArgumentError(f"{name} is a finite number of at least 0, got {number!r}")
-    return float(number)
+def truth(name: str, setting: Any) -> bool:
+    """The setting as a bool; `ArgumentError` for anything else."""
+    if setting not in (True, False):
+        raise ArgumentError(f"{name} is True or False, got {shown(setting)}")
+    return bool(setting)
