@@ -20,6 +20,7 @@ from .clipping import clip_gradient_norm, clip_gradient_value
 from .containers import Residual, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
+from .gpt import GPT, Block, FeedForward
 from .initialisation import INITS, gain, initialiser
 from .layers import MLP, Layer, Neuron
 from .linear import Linear
@@ -33,6 +34,7 @@ from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
 
 __all__ = [
+    "GPT",
     "INITS",
     "LOSSES",
     "MLP",
@@ -45,11 +47,13 @@ __all__ = [
     "AdamW",
     "AttentionHead",
     "BatchNorm",
+    "Block",
     "Constant",
     "Cosine",
     "Dropout",
     "Embedding",
     "EpochEnd",
+    "FeedForward",
     "History",
     "KeysValues",
     "Layer",
