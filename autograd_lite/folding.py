@@ -245,8 +245,8 @@ def _outward(scope: str) -> list[str]:
 
 
 def _level(component: str) -> str:
-    """The name of a scope component without its number: "layer 0" and "layer[0]" are of level "layer"."""
-    return re.sub(r"[\s_.#\[(]*\d+[\])]*$", "", component) or component
+    """The name of a scope component without its number: "layer 0" and "layer 0: tanh" are of level "layer"."""
+    return re.sub(r"[\s_.#\[(]*\d+[\])]*(: .*)?$", "", component) or component
 
 
 def _by_depth(depth: int) -> Callable[[str], str]:

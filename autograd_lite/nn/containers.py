@@ -42,13 +42,14 @@ class Sequential(Module):
 
     def __init__(self, *parts: Module | AnyActivation, seed: int | random.Random | None = None) -> None:
         self.layers = [_as_module(part, index) for index, part in enumerate(parts)]
+        self._name_parts()
         if (rng := generator(seed)) is not None:
             self.reset(rng)
 
     def append(self, part: Module | AnyActivation) -> Self:
         """Add one part at the end, and return this module."""
         self.layers = [*self.layers, _as_module(part, len(self.layers))]
-        self._placed = None  # the next call gives the new part its place
+        self._name_parts()
         return self
 
     def forward(self, x: Any) -> Any:
@@ -65,6 +66,13 @@ class Sequential(Module):
             outputs = layer.batch(outputs)
         return outputs
 
+    def _name_parts(self) -> None:
+        for index, layer in enumerate(self.layers):
+            kind = layer.activation if isinstance(layer, Activation) else type(layer).__name__
+            layer.scope_name = f"layer {index}: {kind}"
+        self._place_all(self.scope_name, set())
+        self._placed = None  # the first call places all again, where this module is held
+
     def _as_sample(self, x: Any) -> Any:
         """Turned into Values here, so that a drawing shows the inputs outside of the model, where it can."""
         width = _width_of(self)
@@ -73,7 +81,7 @@ class Sequential(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             some = Sequential()
-            some.layers += self.layers[index]  # not assigned: the parts keep their names of here
+            some.layers.extend(self.layers[index])  # not assigned: the parts keep their names of here
             return some
         if not is_whole(index) or not -len(self.layers) <= index < len(self.layers):
             raise IndexError(f"{self._title} has {len(self.layers)} parts, from 0 to {len(self.layers) - 1}; "
