@@ -25,18 +25,24 @@ from .initialisation import INITS, gain, initialiser
 from .layers import MLP, Layer, Neuron
 from .linear import Linear
 from .losses import LOSSES, bce, bce_with_logits, cross_entropy, hinge, huber, mae, mse, nll, squared_hinge
+from .metrics import METRICS, Metric, confusion_matrix, metric_named
 from .modules import Module
 from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
-from .prediction import predict
+from .penalties import L1, L2, Elastic
+from .prediction import predict, predict_class
 from .schedules import SCHEDULES, Constant, Cosine, Schedule, StepDecay, schedule_named
+from .splitting import Jitter, Standardiser, jitter, split, standardise
 from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
 
 __all__ = [
     "GPT",
     "INITS",
+    "L1",
+    "L2",
     "LOSSES",
+    "METRICS",
     "MLP",
     "OPTIMIZERS",
     "SCHEDULES",
@@ -51,14 +57,17 @@ __all__ = [
     "Constant",
     "Cosine",
     "Dropout",
+    "Elastic",
     "Embedding",
     "EpochEnd",
     "FeedForward",
     "History",
+    "Jitter",
     "KeysValues",
     "Layer",
     "LayerNorm",
     "Linear",
+    "Metric",
     "Module",
     "Neuron",
     "Optimizer",
@@ -68,6 +77,7 @@ __all__ = [
     "Schedule",
     "SelfAttention",
     "Sequential",
+    "Standardiser",
     "StepDecay",
     "Tokenizer",
     "TrainingError",
@@ -76,6 +86,7 @@ __all__ = [
     "bce_with_logits",
     "clip_gradient_norm",
     "clip_gradient_value",
+    "confusion_matrix",
     "cross_entropy",
     "data",
     "fit",
@@ -83,12 +94,17 @@ __all__ = [
     "hinge",
     "huber",
     "initialiser",
+    "jitter",
     "mae",
+    "metric_named",
     "mse",
     "names",
     "nll",
     "predict",
+    "predict_class",
     "scaled_dot_product_attention",
     "schedule_named",
+    "split",
     "squared_hinge",
+    "standardise",
 ]
