@@ -9,12 +9,13 @@ from typing import Any
 from ..engine import Value, no_grad
 from ..errors import ArgumentError
 from .calling import without_scopes
+from .deciding import answers_of, class_of
 from .inputs import shown
-from .losses import flat_output
+from .losses import flat_output, loss_named
 from .modules import Module
 from .samples import as_samples
 
-__all__ = ["evaluating", "plain_output", "predict", "run_samples"]
+__all__ = ["evaluating", "plain_output", "predict", "predict_class", "run_samples"]
 
 Answer = float | list[Any]
 """What a model says of one sample: a number, or a list of them."""
@@ -35,6 +36,23 @@ def predict(model: Callable[[Any], Any], X: Any) -> list[Answer]:  # noqa: N803 
     if not callable(model):
         raise ArgumentError(f"predict takes a model and then its samples, got {shown(model)} as the model")
     return run_samples(model, as_samples(X))
+
+
+def predict_class(
+    model: Callable[[Any], Any], X: Any, *, loss: Any  # noqa: N803 - X is what everybody calls it
+) -> list[Any]:
+    """The class that the model answers for each sample of `X`, for a model that was trained with `loss`.
+
+    The index of the largest output; for one output 0 or 1 (above ½ as a probability or a number, above 0 as a
+    logit), with hinge losses −1 or 1. A list of such for losses that decide each of several outputs by
+    itself. None where an output is NaN.
+
+    >>> from autograd_lite import nn
+    >>> nn.predict_class(nn.MLP(1, [1], init="zeros"), [[1.0]], loss="bce_with_logits")
+    [0]
+    """
+    answers = answers_of(loss_named(loss))
+    return [class_of(row if isinstance(row, list) else [row], answers) for row in predict(model, X)]
 
 
 def run_samples(model: Callable[[Any], Any], samples: Sequence[list[float]]) -> list[Answer]:

@@ -12,7 +12,8 @@ from ..ops.row import as_number
 from .inputs import is_number, shown
 
 __all__ = [
-    "Target", "a_class", "a_number", "a_probability", "a_sign", "checked_target", "flat_output", "paired",
+    "Target", "a_class", "a_number", "a_probability", "a_sign", "checked_target", "flat_output",
+    "number_rows", "paired", "plain_rows",
 ]  # fmt: skip
 
 Target = float | int | list[float]
@@ -107,3 +108,40 @@ def _check_outputs(name: str, rows: list[Any]) -> None:
                                 "one sample, a Value or a list of Values")
         if len(parts) != first:
             raise ArgumentError(f"{name}: output {index} has {len(parts)} numbers, output 0 has {first}")
+
+
+# plain numbers, as metrics take them
+
+
+def plain_rows(name: str, what: str, rows: Any) -> list[list[float]]:
+    """Outputs or targets as lists of numbers, all of one length; Values as their numbers."""
+    listed = rows.tolist() if hasattr(rows, "tolist") else rows
+    if not isinstance(listed, (list, tuple)) or not listed:
+        raise ArgumentError(f"{name} takes a list of at least one {what}, got {shown(rows)}")
+    plain = [[_plain(name, what, index, part) for part in row] if isinstance(row, (list, tuple))
+             else [_plain(name, what, index, row)] for index, row in enumerate(listed)]
+    for index, row in enumerate(plain):
+        if len(row) != len(plain[0]) or not row:
+            raise ArgumentError(f"{name}: {what} {index} has {len(row)} numbers, {what} 0 has "
+                                f"{len(plain[0])}")
+    return plain
+
+
+def number_rows(name: str, outputs: Any, targets: Any) -> tuple[list[list[float]], list[list[float]]]:
+    """Outputs and targets as lists of numbers of the same shape."""
+    rows, wanted = plain_rows(name, "output", outputs), plain_rows(name, "target", targets)
+    if len(rows) != len(wanted):
+        raise ArgumentError(f"{name}: {len(rows)} outputs and {len(wanted)} targets. "
+                            "Give one target for each sample.")
+    if len(rows[0]) != len(wanted[0]):
+        raise ArgumentError(f"{name}: an output has {len(rows[0])} numbers and a target {len(wanted[0])}")
+    return rows, wanted
+
+
+def _plain(name: str, what: str, index: int, part: Any) -> float:
+    if isinstance(part, Value):
+        return float(part.data)
+    if not is_number(part):
+        raise ArgumentError(f"{name}: {what} {index} is {shown(part)}; expected a number or a list of "
+                            "numbers")
+    return float(part)
