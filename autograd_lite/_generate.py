@@ -55,7 +55,7 @@ def bind(value_class: Any, record_function: Any, annotate_function: Any) -> None
 SWEEP = '''
 
 def sweep(order: list[Value]) -> None:
-    """Pull every node in order. The two commonest rules stand inline: a call costs as much as they do."""
+    """Pull every node in order. The commonest rules stand inline: a call costs as much as they do."""
     for node in order:
         rule = node._rule
         if rule is MUL:
@@ -66,6 +66,8 @@ def sweep(order: list[Value]) -> None:
             upstream = node.grad
             node._a.grad += upstream
             node._b.grad += upstream
+        elif rule is MUL_NUMBER:
+            node._a.grad += node.grad * node._y
         else:
             rule.pull(node)
 '''

@@ -2083,7 +2083,7 @@ METHODS = {
 
 
 def sweep(order: list[Value]) -> None:
-    """Pull every node in order. The two commonest rules stand inline: a call costs as much as they do."""
+    """Pull every node in order. The commonest rules stand inline: a call costs as much as they do."""
     for node in order:
         rule = node._rule
         if rule is MUL:
@@ -2094,6 +2094,8 @@ def sweep(order: list[Value]) -> None:
             upstream = node.grad
             node._a.grad += upstream
             node._b.grad += upstream
+        elif rule is MUL_NUMBER:
+            node._a.grad += node.grad * node._y
         else:
             rule.pull(node)
 

@@ -40,7 +40,8 @@ from .modes import (
 from .ops import Op
 from .ops.row import as_number
 from .protocols import Protocols, asked_instead
-from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned, rule_with
+from .recording import fixed_node, side, wide_node
+from .rules import CONSTANT, FROZEN, LEAF, MANY, UNREACHED, Rule, chain, is_fixed, pull_pinned
 from .sources import source_place
 from .sweeping import start_pass, swept_quickly
 
@@ -245,6 +246,15 @@ class Value(_methods.Methods, Inspection, Protocols):
             raise ValueTypeError(f"{op.name} needs numbers, got {', '.join(f'{o!r:.40}' for o in operands)}")
         return node
 
+    @staticmethod
+    def _dot(left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
+        """`ops.dot` with Values in it: a side that is all Values or all floats is read at once."""
+        first, second = side(Value, left), side(Value, right)
+        if first is None or second is None:
+            return Value._apply(_DOT, left + right, ())
+        node = wide_node(Value, _DOT, first[0] + second[0], first[1] + second[1])
+        return annotate(node) if switches.count else node
+
     def _set_leaf_rule(self, rule: Rule) -> None:
         if self._a is not None:
             raise GraphError(f"only a leaf can be frozen, {describe(self)} was computed: use .detach()")
@@ -263,8 +273,8 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
         values: tuple[float, ...] = tuple([operand._data for operand in operands])
         parents: tuple[Value | None, ...] = operands
     elif kinds == _VALUES_AND_FLOATS:
-        values = tuple([o if o.__class__ is float else o._data for o in operands])
-        parents = tuple([None if o.__class__ is float else o for o in operands])
+        values = tuple([o if type(o) is float else o._data for o in operands])
+        parents = tuple([None if type(o) is float else o for o in operands])
     else:
         if any(asked_instead(operand, op.name) for operand in operands):
             return NotImplemented
@@ -276,14 +286,8 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
             return op.number(*values, immediates=immediates)
     if op is ops.pow and parents[1] is None:
         return operands[0]._power(values[1])
-    node = object.__new__(Value)
-    node._data = float(op.number(*values, immediates=immediates))
-    node.grad = UNREACHED
-    if is_fixed(op):
-        _store_fixed(node, op, parents, values, immediates)
-    else:
-        node._rule = _methods.RULES[op.name, None]
-        node._a, node._b, node._x, node._y = parents, MANY, values, immediates
+    make = fixed_node if is_fixed(op) else wide_node
+    node = make(Value, op, parents, values, immediates)
     return annotate(node) if switches.count else node
 
 
@@ -386,21 +390,7 @@ def annotate(node: Value) -> Value:
     return node
 
 
-def _store_fixed(
-    node: Value, op: Op, parents: tuple[Any, ...], values: tuple[float, ...], immediates: tuple[Any, ...]
-) -> None:
-    tracked = tuple(parent is not None for parent in parents)
-    in_rule = immediates and op.arity == 2
-    node._rule = rule_with(op, tracked, immediates) if in_rule else _methods.RULES[op.name, tracked]
-    real = [parent for parent in parents if parent is not None]
-    node._a, node._b = real[0], real[-1]
-    node._x = values[0]
-    if len(values) == 2:
-        node._y = values[1]
-    elif immediates:
-        node._y = immediates[0] if len(immediates) == 1 else immediates
-
-
 # what the operands of most operations are
 _ONLY_VALUES, _VALUES_AND_FLOATS = {Value}, {Value, float}
+_DOT = ops.TABLE["dot"]
 _methods.bind(Value, record, annotate)

@@ -6,7 +6,7 @@ it, and only if a NaN arrived at a leaf, or an operation raised, is the graph sw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _methods
@@ -36,6 +36,7 @@ def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]
         return order
     stack: list[Any] = [None]
     push, pop, append = stack.append, stack.pop, order.append
+    put_down, keep = leaves.append, kept.append
     waiting: dict[Value, Any] = {}  # of a node with many parents, those still to be looked at
     node: Any = root
     node.grad = zero
@@ -46,7 +47,7 @@ def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]
             if parents is None:
                 fresh = [parent for parent in first if parent is not None and parent.grad is not zero]
                 parents = waiting[node] = iter(fresh)
-            inner = _next_inner(parents, zero, leaves, kept)
+            inner = _next_inner(parents, zero, put_down, keep)
             if inner is not None:
                 push(node)
                 node = inner
@@ -58,8 +59,8 @@ def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]
                     push(node)
                     node = first
                     continue
-                leaves.append(first)
-                kept.append(first.grad)
+                put_down(first)
+                keep(first.grad)
                 first.grad = zero
             if second.grad is not zero:
                 if second._a is not None:
@@ -67,8 +68,8 @@ def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]
                     push(node)
                     node = second
                     continue
-                leaves.append(second)
-                kept.append(second.grad)
+                put_down(second)
+                keep(second.grad)
                 second.grad = zero
         append(node)
         node = pop()
@@ -77,10 +78,12 @@ def start_pass(root: Value, leaves: list[Value], kept: list[Any]) -> list[Value]
 
 
 def _next_inner(
-    parents: Iterable[Value], zero: float, leaves: list[Value], kept: list[Any]
+    parents: Iterable[Value],
+    zero: float,
+    put_down: Callable[[Value], None],
+    keep: Callable[[Any], None],
 ) -> Value | None:
     """The next parent that is an inner node not seen before; leaves on the way are put down."""
-    put_down, keep = leaves.append, kept.append
     for parent in parents:
         grad = parent.grad
         if grad is not zero:

@@ -24,7 +24,7 @@ LAYERS: list[list[set[str]]] = [
     [{"symbolic", "symbols", "printing", "javascript", "mathml"}],
     [
         {"engine", "_methods", "_generate", "rules", "sweeping", "adjoints", "modes"}
-        | {"handmade", "inspection", "protocols", "arrays", "sources", "guards"}
+        | {"handmade", "inspection", "protocols", "arrays", "sources", "guards", "recording"}
     ],
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
     [

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError
 from ..ops.row import as_number
+from ..rules import FROZEN
+from .calling import scoped
 
 if TYPE_CHECKING:
     from .modules import Module
@@ -18,7 +20,13 @@ __all__ = ["Inputs", "as_inputs", "as_size", "is_number", "is_whole", "shown"]
 class Inputs(tuple[Value, ...]):
     """One sample that has been checked. The neurons of a layer share it."""
 
-    __slots__ = ()
+    numbers: tuple[Any, ...] | None = None
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """What weights are multiplied with: the same, but where nobody looks at the graph (in `fit`) a plain
+        number stays a number, since a constant takes less time than a leaf."""
+        return self if self.numbers is None else self.numbers
 
 
 def as_inputs(sample: Any, width: int | None, owner: Module) -> Inputs:
@@ -40,6 +48,8 @@ def as_inputs(sample: Any, width: int | None, owner: Module) -> Inputs:
         checked = Inputs([sample if isinstance(sample, Value) else _input_leaf(sample, 0, owner)])
     else:
         raise ArgumentError(f"{owner._title} takes a list of {_count(width)}, got {shown(sample)}")
+    if sample is not checked and not scoped.get():
+        checked.numbers = tuple([value._data if value._rule is FROZEN else value for value in checked])
     if width is not None and len(checked) != width:
         raise ArgumentError(f"{owner._title} takes {_count(width)} for a sample, "
                             f"got {len(checked)}: {shown(sample)}")

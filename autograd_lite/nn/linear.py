@@ -65,7 +65,7 @@ class Linear(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """The `nout` sums for one sample of `nin` numbers or Values."""
-        values = as_inputs(x, self.nin, self)
+        values = as_inputs(x, self.nin, self).operands
         sums: list[Value] = [ops.dot(row, values) for row in self.weight]
         if self.bias is None:
             return sums

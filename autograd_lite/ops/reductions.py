@@ -116,7 +116,8 @@ def dot(a: Iterable[Any], b: Iterable[Any]) -> Any:
     left, right = _listed("dot", a), _listed("dot", b)
     if len(left) != len(right) or not left:
         raise ArgumentError(f"dot needs two sequences of the same length, got {len(left)} and {len(right)}")
-    return dot_row(left + right)
+    quick = getattr(left[0].__class__, "_dot", None) or getattr(right[0].__class__, "_dot", None)
+    return quick(left, right) if quick is not None else dot_row(left + right)
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
