@@ -31,7 +31,20 @@ from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Elastic
 from .prediction import predict, predict_class
-from .schedules import SCHEDULES, Constant, Cosine, Schedule, StepDecay, schedule_named
+from .schedules import (
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Exponential,
+    LinearRamp,
+    MultiStep,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    WarmUp,
+    schedule_named,
+)
 from .splitting import Jitter, Standardiser, jitter, split, standardise
 from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
@@ -60,6 +73,7 @@ __all__ = [
     "Elastic",
     "Embedding",
     "EpochEnd",
+    "Exponential",
     "FeedForward",
     "History",
     "Jitter",
@@ -67,12 +81,16 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "Linear",
+    "LinearRamp",
     "Metric",
     "Module",
+    "MultiStep",
     "Neuron",
+    "OneCycle",
     "Optimizer",
     "RMSNorm",
     "RMSprop",
+    "ReduceOnPlateau",
     "Residual",
     "Schedule",
     "SelfAttention",
@@ -81,6 +99,7 @@ __all__ = [
     "StepDecay",
     "Tokenizer",
     "TrainingError",
+    "WarmUp",
     "attention_weights",
     "bce",
     "bce_with_logits",

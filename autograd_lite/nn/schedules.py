@@ -11,54 +11,20 @@ A schedule is called with the number of steps (or epochs) done and gives the fac
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import ArgumentError, nearest
 from .inputs import is_whole, shown
+from .plateau import ReduceOnPlateau
+from .scheduling import FunctionSchedule, Schedule, checked_factor, checked_steps
 
-__all__ = ["SCHEDULES", "Constant", "Cosine", "Schedule", "StepDecay", "schedule_named"]
-
-
-class Schedule:
-    """What all schedules share. A subclass gives `_at(t)`, for t from 0 to `length` (None: endless)."""
-
-    @property
-    def length(self) -> int | None:
-        """The last t that this schedule knows, or None if it never ends."""
-        return None
-
-    def _at(self, t: int) -> float:
-        """The factor on the learning rate after t steps; t is not checked."""
-        raise NotImplementedError
-
-    def __call__(self, t: int) -> float:
-        """The factor on the learning rate after t steps; `ArgumentError` for t below 0 or past the end."""
-        if not is_whole(t) or t < 0:
-            raise ArgumentError(f"{self!r} takes the number of steps done, from 0 on, got {shown(t)}")
-        if self.length is not None and t > self.length:
-            raise ArgumentError(f"{self!r} ends after {self.length} steps, and step {t} was asked for: "
-                                f"make it longer, or train for at most {self.length} steps")
-        return self._at(int(t))
-
-    def factors(self, count: int) -> list[float]:
-        """The first `count` factors, to look at or to plot.
-
-        >>> Constant().factors(3)
-        [1.0, 1.0, 1.0]
-        """
-        return [self(t) for t in range(count)]
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the schedule remembers, as plain data; nothing, for all that depend on t alone."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
-        if state != {}:
-            raise ArgumentError(f"{self!r} remembers nothing, but the saved state is {shown(state)}: it was "
-                                "saved from another schedule")
+__all__ = [
+    "SCHEDULES", "Constant", "Cosine", "Exponential", "FunctionSchedule", "LinearRamp", "MultiStep",
+    "OneCycle", "ReduceOnPlateau", "Schedule", "StepDecay", "WarmUp", "schedule_named",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,14 +35,14 @@ class Constant(Schedule):
     1.0
     """
 
-    def _at(self, t: int) -> float:
+    def factor_at(self, t: int) -> float:
         """Always 1."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
-    """Times `factor` after each `every` steps: stairs that go down. PyTorch's `StepLR`.
+    """Times `factor` after every `every` steps: stairs that go down. PyTorch's `StepLR`.
 
     >>> StepDecay(every=2, factor=0.5).factors(5)
     [1.0, 1.0, 0.5, 0.5, 0.25]
@@ -85,9 +51,62 @@ class StepDecay(Schedule):
     every: int
     factor: float = 0.1
 
-    def _at(self, t: int) -> float:
+    def __post_init__(self) -> None:
+        checked_steps("every", self.every)
+        checked_factor("factor", self.factor, zero=False)
+
+    def factor_at(self, t: int) -> float:
         """The factor, as often as `every` has passed."""
-        return self.factor ** (t // self.every)
+        return _power(self.factor, t // self.every)
+
+
+@dataclass(frozen=True)
+class MultiStep(Schedule):
+    """Times `factor` at each of the milestones. PyTorch's `MultiStepLR`.
+
+    Source of the usual ones, half and three quarters of the way: He, Zhang, Ren and Sun 2016, "Deep residual
+    learning for image recognition", section 4.2.
+
+    >>> MultiStep([2, 3], factor=0.5).factors(5)
+    [1.0, 1.0, 0.5, 0.25, 0.25]
+    """
+
+    milestones: tuple[int, ...]
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.milestones, str) or not hasattr(self.milestones, "__iter__"):
+            raise ArgumentError("milestones is a list of steps, such as [30, 60], got "
+                                f"{shown(self.milestones)}")
+        milestones = tuple(self.milestones)
+        for milestone in milestones:
+            checked_steps("every milestone", milestone)
+        if list(milestones) != sorted(milestones):
+            raise ArgumentError(f"milestones go upwards, got {shown(milestones)}")
+        checked_factor("factor", self.factor, zero=False)
+        object.__setattr__(self, "milestones", milestones)  # frozen; a list would be changeable from outside
+
+    def factor_at(self, t: int) -> float:
+        """The factor, as often as a milestone has been reached."""
+        return _power(self.factor, bisect_right(self.milestones, t))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """Times `factor` after every step. PyTorch's `ExponentialLR`; above 1 the rate grows.
+
+    >>> Exponential(0.5).factors(4)
+    [1.0, 0.5, 0.25, 0.125]
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        checked_factor("factor", self.factor, zero=False)
+
+    def factor_at(self, t: int) -> float:
+        """The factor to the power of t."""
+        return _power(self.factor, t)
 
 
 @dataclass(frozen=True)
@@ -103,38 +122,200 @@ class Cosine(Schedule):
     steps: int
     lowest: float = 0.0
 
+    def __post_init__(self) -> None:
+        checked_steps("steps", self.steps)
+        checked_factor("lowest", self.lowest)
+
     @property
     def length(self) -> int:
-        """The steps."""
-        return self.steps
+        """The steps; the factor is `lowest` once all are done."""
+        return int(self.steps)
 
-    def _at(self, t: int) -> float:
+    def factor_at(self, t: int) -> float:
         """The cosine at t."""
-        return self.lowest + (1.0 - self.lowest) * (1.0 + math.cos(math.pi * t / self.steps)) / 2.0
+        return _along_cosine(1.0, self.lowest, t / self.steps)
+
+
+@dataclass(frozen=True)
+class LinearRamp(Schedule):
+    """From `start` to `end` along a straight line. PyTorch's `LinearLR`, which stays at the end for ever.
+
+    >>> LinearRamp(steps=4, end=0.5).factors()
+    [1.0, 0.875, 0.75, 0.625]
+    """
+
+    steps: int
+    start: float = 1.0
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_steps("steps", self.steps)
+        checked_factor("start", self.start)
+        checked_factor("end", self.end)
+
+    @property
+    def length(self) -> int:
+        """The steps; the factor is `end` once all are done."""
+        return int(self.steps)
+
+    def factor_at(self, t: int) -> float:
+        """The line at t."""
+        return _along_line(self.start, self.end, t / self.steps)
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """From `start` to 1 along a straight line, and from then on another schedule from its beginning.
+
+    Large gradients of the first steps cannot throw the parameters far, and Adam's running means fill. Source:
+    Goyal et al. 2017, "Accurate, large minibatch SGD: training ImageNet in 1 hour", section 2.2. PyTorch's
+    `SequentialLR` of `LinearLR` and the other.
+
+    >>> WarmUp(2, then=LinearRamp(2), start=0.5).factors()
+    [0.5, 0.75, 1.0, 0.5]
+    """
+
+    steps: int
+    then: Schedule = Constant()
+    start: float = 0.1
+
+    def __post_init__(self) -> None:
+        checked_steps("steps", self.steps)
+        if not isinstance(self.then, Schedule):
+            raise ArgumentError(f"then is a schedule such as nn.Cosine(100), got {shown(self.then)}")
+        checked_factor("start", self.start)
+
+    @property
+    def length(self) -> int | None:
+        """The steps of both; None if the other never ends."""
+        return None if self.then.length is None else int(self.steps) + self.then.length
+
+    def factor_at(self, t: int) -> float:
+        """The line at t, or the other schedule after it."""
+        if t < self.steps:
+            return _along_line(self.start, 1.0, t / self.steps)
+        return self.then.factor_at(t - self.steps)
+
+    def observe(self, loss: float) -> None:
+        """Be told the loss of an epoch: what comes after is told."""
+        self.then.observe(loss)
+
+    def reset(self) -> None:
+        """Forget what was observed."""
+        self.then.reset()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the schedule after the warm-up has observed."""
+        return self.then.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; `ArgumentError`, and nothing changed, if it does not fit."""
+        self.then.load_state_dict(state)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start` to 1 in the first `rise` of the steps, and down to `end`, by cosines or lines.
+
+    PyTorch's `OneCycleLR` with its settings: `start` is 1 / its div_factor, `end` that / its
+    final_div_factor, `rise` its pct_start; momentum is left alone. The learning rate as given is the peak.
+    Source: Smith and Topin 2018, "Super-convergence: very fast training of neural networks using large
+    learning rates".
+
+    >>> [round(factor, 3) for factor in OneCycle(steps=6, rise=0.5).factors()]
+    [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
+    """
+
+    steps: int
+    rise: float = 0.3
+    start: float = 1 / 25
+    end: float = 1 / 25e4
+    anneal: Literal["cos", "linear"] = "cos"
+
+    def __post_init__(self) -> None:
+        checked_steps("steps", self.steps)
+        checked_factor("rise", self.rise)
+        if self.rise >= 1:
+            raise ArgumentError(f"rise is the share of the steps before the peak, below 1, got {self.rise!r}")
+        checked_factor("start", self.start)
+        checked_factor("end", self.end)
+        if self.anneal not in _ALONG:
+            raise ArgumentError(f'anneal is "cos" or "linear", got {shown(self.anneal)}')
+
+    @property
+    def length(self) -> int:
+        """The steps; the last of them is taken with `end`."""
+        return int(self.steps)
+
+    def factor_at(self, t: int) -> float:
+        """The rising or the falling curve at t."""
+        along, peak, last = _ALONG[self.anneal], self.rise * self.steps - 1, self.steps - 1
+        t = min(t, last)
+        if t < peak:
+            return along(self.start, 1.0, t / peak)
+        return along(1.0, self.end, (t - peak) / (last - peak))
+
+
+def _along_line(start: float, end: float, share: float) -> float:
+    return start + (end - start) * share
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2.0 * (1.0 + math.cos(math.pi * share))
+
+
+_ALONG = {"cos": _along_cosine, "linear": _along_line}
+
+
+def _power(factor: float, exponent: int) -> float:
+    try:
+        return float(factor) ** int(exponent)
+    except OverflowError:  # of a factor above 1
+        return math.inf
+
+
+def _warm_cosine(length: int) -> Schedule:
+    warm = max(1, length // 10)
+    return WarmUp(warm, then=Cosine(max(1, length - warm)))
 
 
 SCHEDULES: dict[str, Callable[[int], Schedule]] = {
     "constant": lambda length: Constant(),
-    "step": lambda length: StepDecay(max(1, length // 3)),
+    "step": lambda length: StepDecay(every=math.ceil(length / 3)),
+    "multi_step": lambda length: MultiStep((math.ceil(length / 2), math.ceil(length * 3 / 4))),
+    "exponential": lambda length: Exponential(0.01 ** (1 / length)),
     "cosine": Cosine,
+    "linear": LinearRamp,
+    "warm_up": _warm_cosine,
+    "one_cycle": OneCycle,
+    "reduce_on_plateau": lambda length: ReduceOnPlateau(),
 }
-"""For each name, the schedule for a training of so many steps."""
+"""For each name, the usual schedule for a training of so many steps: "step" falls twice, "exponential" by a
+hundred in all, "warm_up" takes a tenth of the steps and goes on as "cosine"."""
 
 
 def schedule_named(spec: Any, length: int) -> Schedule:
-    """The schedule of that name for `length` steps; a schedule itself is returned as it is, None is constant.
+    """The schedule of that name for `length` steps (or epochs); None is constant.
 
-    Raises `ArgumentError` with the nearest match for an unknown name.
+    A schedule is returned as it is, if it is long enough; a function of the steps done becomes one. Raises
+    `ArgumentError` with the nearest match for an unknown name, and for a schedule that ends too soon.
 
     >>> schedule_named("cosine", 100)
     Cosine(steps=100, lowest=0.0)
     """
+    if not is_whole(length) or length < 0:
+        raise ArgumentError(f"length is a whole number of at least 0, got {shown(length)}")
     if spec is None:
         return Constant()
-    if isinstance(spec, Schedule):
-        return spec
-    if not isinstance(spec, str):
-        raise ArgumentError(f"a schedule is a name or a schedule such as nn.Cosine(100), got {shown(spec)}")
-    if spec not in SCHEDULES:
-        raise ArgumentError(f"unknown schedule {spec!r}: {nearest(spec, SCHEDULES)}")
-    return SCHEDULES[spec](length)
+    if isinstance(spec, str):
+        if spec not in SCHEDULES:
+            raise ArgumentError(f"unknown schedule {spec!r}: {nearest(spec, SCHEDULES)}")
+        return SCHEDULES[spec](max(1, int(length)))
+    if isinstance(spec, type) or not callable(spec):
+        raise ArgumentError("a schedule is a name, a schedule such as nn.Cosine(100), or a function of the "
+                            f"steps done; got {shown(spec)}")
+    schedule = spec if isinstance(spec, Schedule) else FunctionSchedule(spec)
+    if schedule.length is not None and schedule.length < length:
+        raise ArgumentError(f"{schedule!r} ends after {schedule.length} steps, but {length} are to be taken: "
+                            f"give it {length} steps, or train for at most {schedule.length}")
+    return schedule
