@@ -153,6 +153,9 @@ class GPT(Module):
         With a `cache`, the tokens follow those of the calls before that had the same cache.
         """
         caches = [None] * len(self.blocks) if cache is None else cache
+        if len(caches) != len(self.blocks):
+            raise ArgumentError(f"this cache is for {len(caches)} blocks, and {self._title} has "
+                                f"{len(self.blocks)}: take one of new_cache()")
         vectors = self._embedded(tokens, len(cache[0][0].keys) if cache else 0)
         for block, kept in zip(self.blocks, caches, strict=True):
             vectors = block(vectors, kept)
@@ -195,8 +198,12 @@ class GPT(Module):
         most = self.context + 1 - len(waiting)  # the last one is made and not looked at
         length = most if length is None else length
         if not is_whole(length) or not 0 <= length <= most:
+            more = f"0 to {most} more, got length={length!r}" if most >= 0 else "no more"
             raise ArgumentError(f"{self._title} has a context of {self.context} tokens: after "
-                                f"{len(waiting)} it can make 0 to {most} more, got length={length!r}")
+                                f"{len(waiting)} it can make {more}")
+        if stop is not None and not (is_whole(stop) and 0 <= stop < self.vocabulary):
+            raise ArgumentError(f"stop is one of the tokens 0 to {self.vocabulary - 1}, or None, "
+                                f"got {stop!r}")
         if not is_number(temperature) or not 0.0 <= temperature < math.inf:
             raise ArgumentError(f"temperature is a number of at least 0, got {temperature!r}: 1 draws as the "
                                 "model says, 0 takes what is most likely")
