@@ -7,7 +7,7 @@
 [0, 1, 1, 0]
 """
 
-from . import data
+from . import data, plots
 from .activations import Activation
 from .attention import (
     AttentionHead,
@@ -18,6 +18,7 @@ from .attention import (
 )
 from .clipping import clip_gradient_norm, clip_gradient_value
 from .containers import Residual, Sequential
+from .diagnosis import LayerReport, Report, diagnose
 from .dropout import Dropout
 from .embedding import Embedding
 from .gpt import GPT, Block, FeedForward
@@ -80,6 +81,7 @@ __all__ = [
     "KeysValues",
     "Layer",
     "LayerNorm",
+    "LayerReport",
     "Linear",
     "LinearRamp",
     "Metric",
@@ -91,6 +93,7 @@ __all__ = [
     "RMSNorm",
     "RMSprop",
     "ReduceOnPlateau",
+    "Report",
     "Residual",
     "Schedule",
     "SelfAttention",
@@ -108,6 +111,7 @@ __all__ = [
     "confusion_matrix",
     "cross_entropy",
     "data",
+    "diagnose",
     "fit",
     "gain",
     "hinge",
@@ -119,6 +123,7 @@ __all__ = [
     "mse",
     "names",
     "nll",
+    "plots",
     "predict",
     "predict_class",
     "scaled_dot_product_attention",
