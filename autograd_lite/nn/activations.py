@@ -23,8 +23,20 @@ USUAL = ["linear", "tanh", *(row.name for name, row in vars(ops.activations).ite
                              if isinstance(row, ops.Op) and row.arity == 1 and name not in _IMPORTED)]
 
 
-def activation_named(activation: Any) -> tuple[str, Callable[[Value], Value] | None]:
-    """Name and function of an activation; the function is None for "linear".
+def _log_softmax(values: Sequence[Value]) -> list[Value]:
+    total = ops.logsumexp(values)
+    return [value - total for value in values]
+
+
+# These take all numbers of a sample together.
+_OF_ALL: dict[str, Callable[[Sequence[Value]], list[Value]]] = {
+    "softmax": ops.softmax,
+    "log_softmax": _log_softmax,
+}
+
+
+def activation_named(activation: Any, *further: str) -> tuple[str, Callable[[Value], Value] | None]:
+    """Name and function of an activation; the function is None for "linear". An error also names `further`.
 
     >>> activation_named("tanh")[0]
     'tanh'
@@ -39,22 +51,13 @@ def activation_named(activation: Any) -> tuple[str, Callable[[Value], Value] | N
         return str(name), activation
     if activation == "linear":
         return activation, None
+    if activation in _OF_ALL:
+        raise ArgumentError(f"{activation} is of all numbers of a sample together, not of one: "
+                            f"nn.Sequential(model, {activation!r})")
     if (op := ops.TABLE.get(activation)) is None or op.arity != 1:
-        raise ArgumentError(f"unknown activation {activation!r}: {nearest(activation, USUAL)}; "
+        raise ArgumentError(f"unknown activation {activation!r}: {nearest(activation, [*USUAL, *further])}; "
                             "or any other op of one operand, or a function of one Value")
     return activation, getattr(Value, activation, op)  # the method is the op's fast path
-
-
-def _log_softmax(values: Sequence[Value]) -> list[Value]:
-    total = ops.logsumexp(values)
-    return [value - total for value in values]
-
-
-# These take all numbers of a sample together.
-_OF_ALL: dict[str, Callable[[Sequence[Value]], list[Value]]] = {
-    "softmax": ops.softmax,
-    "log_softmax": _log_softmax,
-}
 
 
 class Activation(Module):
@@ -76,7 +79,7 @@ class Activation(Module):
         if self._of_all is not None:
             self.activation = str(activation)
         else:
-            self.activation, self._activate = activation_named(activation)
+            self.activation, self._activate = activation_named(activation, *_OF_ALL)
         self._settings = settings
         known = ops.TABLE[self.activation].immediates if self._is_row() else ()
         for name, value in settings.items():
