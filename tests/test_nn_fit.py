@@ -266,12 +266,12 @@ class Interrupted(MLP):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("call", [1, 2, 4, 5, 11])
+@pytest.mark.parametrize("call", [1, 2, 3, 5, 6, 12])
 def test_ctrl_c_leaves_the_last_finished_step(call):
     model = Interrupted(2, [4, 1], activation="tanh", seed=0)
     model.at = call
     history = fit(model, X, Y, lr=0.05, epochs=10)
-    done = (call - 1) // 4
+    done = max(0, (call - 2) // 4)  # the first call looks whether model and targets fit together
     assert len(history) == done
     assert history.stopped == (
         f"interrupted by Ctrl-C in epoch {done + 1}; the model is that of the last finished step")
@@ -295,7 +295,7 @@ def test_an_interrupt_at_any_moment_leaves_whole_steps():
             history = fit(model, X, Y, optimizer=optimizer, epochs=10**6,
                           callbacks=lambda event: event.epoch == longest)
             signal.setitimer(signal.ITIMER_REAL, 0)
-            steps = optimizer.state_dict()["steps"]
+            steps = optimizer.state_dict()["groups"][0]["steps"]
             assert len(set(steps)) == 1
             assert steps[0] - 1 <= len(history) <= steps[0]
             twin = xor_model()
@@ -324,7 +324,7 @@ def test_a_loss_that_blows_up_keeps_the_last_good_parameters():
     with pytest.raises(TrainingError, match=r"the loss is inf in epoch 2 \(lr 1e\+200\)") as caught:
         fit(model, [1, 2], [1, 2], optimizer=optimizer, epochs=10)
     assert model.state_dict() == MLP(1, [1], seed=0).state_dict()
-    assert optimizer.state_dict()["steps"] == [0, 0]
+    assert optimizer.state_dict()["groups"][0]["steps"] == [0, 0]
     assert caught.value.history.epoch == [1]
     assert "the loss is inf in epoch 2" in caught.value.history.stopped
 

@@ -32,6 +32,7 @@ from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Elastic
 from .prediction import predict, predict_class
+from .restarts import Restarts
 from .schedules import (
     SCHEDULES,
     Constant,
@@ -95,6 +96,7 @@ __all__ = [
     "ReduceOnPlateau",
     "Report",
     "Residual",
+    "Restarts",
     "Schedule",
     "SelfAttention",
     "Sequential",

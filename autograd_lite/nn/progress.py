@@ -7,25 +7,37 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from ..errors import ArgumentError, AutogradError
+from .history import EpochEnd
 
 __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """A bar on standard error that shows epochs, rate and loss, or nothing at all.
+    """A bar on standard error that shows epochs per second, losses and learning rate, or nothing at all.
 
-    `progress` is True (a bar, always; an error if tqdm is missing), False (none) or "auto": a bar if
-    standard error is a terminal and tqdm is installed.
+    `progress` is True (a bar, always, in notebooks too; an error if tqdm is missing), False (none) or "auto":
+    a bar if standard error is a terminal and tqdm is installed.
     """
 
     def __init__(self, total: int, progress: bool | Literal["auto"]) -> None:
         self._bar = _new_bar(total, progress)
 
-    def advance(self, loss: float) -> None:
+    def advance(self, event: EpochEnd) -> None:
         """One epoch is done."""
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
+            held_out = "" if event.val_loss is None else f", val_loss {event.val_loss:.4g}"
+            self._bar.set_postfix_str(f"loss {event.loss:.4g}{held_out}, lr {event.lr:.3g}", refresh=False)
             self._bar.update()
+
+    def extend(self, total: int) -> None:
+        """There may be that many epochs now, because training started again."""
+        if self._bar is not None:
+            self._bar.total = total
+
+    def skip(self, epochs: int) -> None:
+        """So many epochs were done before."""
+        if self._bar is not None and epochs:
+            self._bar.initial = self._bar.n = epochs
 
     def __enter__(self) -> Self:
         return self
