@@ -32,6 +32,7 @@ from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Elastic
 from .prediction import predict, predict_class
+from .recording import LayerRecord, Recorder
 from .restarts import Restarts
 from .schedules import (
     SCHEDULES,
@@ -82,6 +83,7 @@ __all__ = [
     "KeysValues",
     "Layer",
     "LayerNorm",
+    "LayerRecord",
     "LayerReport",
     "Linear",
     "LinearRamp",
@@ -93,6 +95,7 @@ __all__ = [
     "Optimizer",
     "RMSNorm",
     "RMSprop",
+    "Recorder",
     "ReduceOnPlateau",
     "Report",
     "Residual",

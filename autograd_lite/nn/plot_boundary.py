@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
+from .deciding import answers_of
 from .inputs import is_whole
 from .plot_style import INK, MARKERS, QUIET, SERIES, drawn, one_axes, two_sided_map
 from .prediction import predict
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["decision_boundary"]
-
-_LOGITS = ("bce_with_logits",)
-_SIGNS = ("hinge", "squared_hinge")
 
 
 @drawn
@@ -71,7 +69,7 @@ def decision_boundary(
     field = field.reshape(int(resolution), int(resolution), *answers.shape[1:])
     figure, axes = one_axes(ax, 5.6, 4.6)
     if answers.ndim == 1:
-        told = _two_classes(axes, across, along, field, at_samples, labels, _name(loss))
+        told = _two_classes(axes, across, along, field, at_samples, labels, answers_of(loss))
     else:
         told = _many_classes(axes, across, along, field, at_samples)
     _data(axes, points, labels, told, names)
@@ -81,12 +79,6 @@ def decision_boundary(
     for side in axes.spines.values():
         side.set_visible(False)
     return figure
-
-
-def _name(loss: Any) -> str:
-    while hasattr(loss, "func"):  # functools.partial
-        loss = loss.func
-    return str(loss if isinstance(loss, str) else getattr(loss, "__name__", ""))
 
 
 def _labels(targets: Sequence[Any]) -> list[int]:
@@ -107,15 +99,15 @@ def _reach(numbers: Any, resolution: int) -> np.ndarray[Any, Any]:
 
 
 def _two_classes(
-    axes: Axes, across: Any, along: Any, field: Any, at_samples: Any, labels: Sequence[int], loss: str
+    axes: Axes, across: Any, along: Any, field: Any, at_samples: Any, labels: Sequence[int], answers: str
 ) -> list[int]:
     """Shade the plane and draw the line; returns the class told for each sample."""
     import numpy as np
 
-    signs = min(labels) < 0 or loss in _SIGNS
-    level = 0.0 if signs or loss in _LOGITS else 0.5
+    signs, logits = min(labels) < 0 or answers == "signs", answers == "logits"
+    level = 0.0 if signs or logits else 0.5
     with np.errstate(over="ignore"):
-        shade = 1 / (1 + np.exp(-field)) if loss in _LOGITS else (field + 1) / 2 if signs else field
+        shade = 1 / (1 + np.exp(-field)) if logits else (field + 1) / 2 if signs else field
     image = _shade(axes, across, along, np.clip(shade, 0.0, 1.0), cmap=two_sided_map(), vmin=0.0, vmax=1.0)
     if field.min() < level < field.max():
         axes.contour(across, along, field, levels=[level], colors=INK, linewidths=1.8)
@@ -127,7 +119,7 @@ def _two_classes(
     bar.outline.set_visible(False)
     bar.set_ticks([0.0, 0.5, 1.0], labels=["≤ −1", "0", "≥ 1"] if signs else ["0", "½", "1"])
     bar.ax.tick_params(length=0)
-    bar.set_label("score" if signs else "probability of 1" if loss in (*_LOGITS, "bce") else "answer")
+    bar.set_label("score" if signs else "probability of 1" if logits or answers == "probabilities" else "answer")
     return [int(answer > level) if min(labels) >= 0 else (1 if answer > level else -1)
             for answer in at_samples]
 

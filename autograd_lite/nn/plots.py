@@ -14,5 +14,9 @@ from __future__ import annotations
 
 from .plot_boundary import decision_boundary
 from .plot_curves import loss_curves, rate_curve, schedule_curve
+from .plot_histograms import activation_histograms, gradient_flow, gradient_histograms, update_ratios
 
-__all__ = ["decision_boundary", "loss_curves", "rate_curve", "schedule_curve"]
+__all__ = [
+    "activation_histograms", "decision_boundary", "gradient_flow", "gradient_histograms", "loss_curves",
+    "rate_curve", "schedule_curve", "update_ratios",
+]  # fmt: skip
