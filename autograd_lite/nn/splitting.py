@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,15 @@ from .samples import as_samples, as_targets
 from .sampling import at_least, numpy_generator
 
 if TYPE_CHECKING:
+    import random
+
     import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
     Seed = int | random.Random | np.random.Generator | None
 
-__all__ = ["Jitter", "Standardiser", "jitter", "split", "standardise"]
+__all__ = ["Jitter", "Standardiser", "as_arrays", "fold_indices", "jitter", "split", "standardise"]
 
 
 def split(
@@ -40,7 +41,7 @@ def split(
     >>> sorted(y_train.tolist()), sorted(y_test.tolist())
     ([0.0, 1.0], [0.0, 1.0])
     """
-    samples, targets = _as_arrays(X, y)
+    samples, targets = as_arrays(X, y)
     rng, count = numpy_generator(seed), _test_size(test, len(samples))
     chosen = _stratified(targets, count, rng) if stratify else rng.permutation(len(samples))[:count]
     rest = rng.permutation(_without(len(samples), chosen))
@@ -167,7 +168,7 @@ def _as_array(X: Any) -> Array:  # noqa: N803
     return np.array(as_samples(X), dtype=np.float64)
 
 
-def _as_arrays(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803
+def as_arrays(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: N803
     """Checked as `fit` checks them."""
     import numpy as np
 
