@@ -16,6 +16,7 @@ from .attention import (
     attention_weights,
     scaled_dot_product_attention,
 )
+from .building import build_model
 from .clipping import clip_gradient_norm, clip_gradient_value
 from .containers import Residual, Sequential
 from .diagnosis import LayerReport, Report, diagnose
@@ -32,6 +33,7 @@ from .normalisation import BatchNorm, LayerNorm, RMSNorm
 from .optimizers import OPTIMIZERS, SGD, AdaGrad, Adam, AdamW, Optimizer, RMSprop
 from .penalties import L1, L2, Elastic
 from .prediction import predict, predict_class
+from .rate_finder import RateTest, lr_find
 from .recording import LayerRecord, Recorder
 from .restarts import Restarts
 from .schedules import (
@@ -48,6 +50,8 @@ from .schedules import (
     WarmUp,
     schedule_named,
 )
+from .search import cross_validate, grid_search
+from .search_results import CrossValidation, Fold, GridPoint, GridSearch
 from .splitting import Jitter, Standardiser, jitter, split, standardise
 from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
@@ -72,12 +76,16 @@ __all__ = [
     "Block",
     "Constant",
     "Cosine",
+    "CrossValidation",
     "Dropout",
     "Elastic",
     "Embedding",
     "EpochEnd",
     "Exponential",
     "FeedForward",
+    "Fold",
+    "GridPoint",
+    "GridSearch",
     "History",
     "Jitter",
     "KeysValues",
@@ -95,6 +103,7 @@ __all__ = [
     "Optimizer",
     "RMSNorm",
     "RMSprop",
+    "RateTest",
     "Recorder",
     "ReduceOnPlateau",
     "Report",
@@ -111,18 +120,22 @@ __all__ = [
     "attention_weights",
     "bce",
     "bce_with_logits",
+    "build_model",
     "clip_gradient_norm",
     "clip_gradient_value",
     "confusion_matrix",
     "cross_entropy",
+    "cross_validate",
     "data",
     "diagnose",
     "fit",
     "gain",
+    "grid_search",
     "hinge",
     "huber",
     "initialiser",
     "jitter",
+    "lr_find",
     "mae",
     "metric_named",
     "mse",
