@@ -164,12 +164,14 @@ def test_history_says_whether_a_callback_ended_training():
 
 
 def changed(state, **settings):
-    return {**state, "settings": {**state["settings"], **settings}}
+    (group,) = state["groups"]
+    return {**state, "groups": [{**group, "settings": {**group["settings"], **settings}}]}
 
 
 SGD_BAD = [{"momentum": "x"}, {"momentum": -1.0}, {"momentum": math.nan}, {"weight_decay": None},
            {"nesterov": "yes"}, {"nesterov": True}, {"lr": "fast"}, {"lr": -1.0}]  # fmt: skip
-ADAM_BAD = [{"beta1": "x"}, {"beta1": 1.0}, {"beta2": -0.1}, {"beta2": math.nan}, {"eps": 0.0}, {"eps": None},
+ADAM_BAD = [{"betas": ["x", 0.9]}, {"betas": [1.0, 0.9]}, {"betas": [0.9, -0.1]}, {"betas": [0.9, math.nan]},
+            {"betas": 3}, {"eps": 0.0}, {"eps": None}, {"amsgrad": "yes"},
             {"weight_decay": math.inf}, {"weight_decay": [0.1]}, {"lr": None}]  # fmt: skip
 
 
@@ -185,17 +187,22 @@ def test_every_setting_of_a_state_is_checked_before_anything_changes(rule, bad):
     assert optimizer.state_dict() == before
 
 
-NO_STATE = [3, {"settings": 3}, {"steps": 3}, {"steps": [-1]}, {"steps": [1.5]}, {"steps": ["1"]},
+NO_STATE = [3, {"rule": "SGD"}, {"groups": 3}, {"groups": [3]},
+            {"settings": 3}, {"steps": 3}, {"steps": [-1]}, {"steps": [1.5]}, {"steps": ["1"]},
             {"state": 3}, {"state": {"mean": 1, "mean_square": [0.0]}},
-            {"state": {"mean": ["x"], "mean_square": [0.0]}}, {"rule": "SGD"}]  # fmt: skip
+            {"state": {"mean": ["x"], "mean_square": [0.0]}}]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", NO_STATE)
 def test_a_state_that_is_none_is_refused(change):
     optimizer = Adam([Value(1.0)], lr=0.1)
     before = copy.deepcopy(optimizer.state_dict())
+    if isinstance(change, dict):
+        (group,) = before["groups"]
+        group = {**group, **{key: part for key, part in change.items() if key not in before}}
+        change = {**before, "groups": [group], **{key: part for key, part in change.items() if key in before}}
     with pytest.raises(ArgumentError):
-        optimizer.load_state_dict({**before, **change} if isinstance(change, dict) else change)
+        optimizer.load_state_dict(change)
     assert optimizer.state_dict() == before
 
 
@@ -203,7 +210,7 @@ def test_a_good_state_is_taken_with_all_its_settings():
     first, second = SGD([Value(1.0)], 0.1, momentum=0.9, nesterov=True), SGD([Value(1.0)])
     second.load_state_dict(first.state_dict())
     assert second.state_dict() == first.state_dict()
-    assert second.settings == {"momentum": 0.9, "nesterov": True, "weight_decay": 0.0}
+    assert second.settings == {"momentum": 0.9, "dampening": 0.0, "nesterov": True, "weight_decay": 0.0}
 
 
 # where nodes and parameters belong

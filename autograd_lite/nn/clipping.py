@@ -8,8 +8,8 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import ArgumentError
-from .groups import above_zero
 from .inputs import shown
+from .settings import above_zero
 
 __all__ = ["clip_gradient_norm", "clip_gradient_value"]
 

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 from ..errors import ArgumentError, nearest
 from ..ops import maximum, where
-from .groups import above_zero, at_least_zero, below_one
+from .groups import with_settings
 from .inputs import shown
+from .settings import above_zero, at_least_zero, below_one, truth
 from .updating import Optimizer, Parameters, Snapshot
 
 __all__ = [
@@ -272,9 +273,12 @@ class Adam(Optimizer):
     def update(
         p: Any, g: Any, mean: Any, mean_square: Any, largest: Any = 0.0, *,
         lr: Any, t: Any, betas: tuple[float, float], eps: float, weight_decay: float, amsgrad: bool,
+        decoupled: bool = False,
     ) -> tuple[Any, ...]:  # fmt: skip
         """One step of one parameter: its next number, the running means, and AMSGrad's largest one."""
-        if weight_decay:
+        if decoupled:
+            p = p * (1.0 - lr * weight_decay)
+        elif weight_decay:
             g = g + weight_decay * p
         beta1, beta2 = betas
         mean = beta1 * mean + (1.0 - beta1) * g
@@ -314,14 +318,7 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    @staticmethod
-    def update(
-        p: Any, g: Any, mean: Any, mean_square: Any, *largest: Any,
-        lr: Any, t: Any, betas: tuple[float, float], eps: float, weight_decay: float, amsgrad: bool,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        """One step of one parameter, as Adam's from the decayed parameter."""
-        return Adam.update(p * (1.0 - lr * weight_decay), g, mean, mean_square, *largest,
-                           lr=lr, t=t, betas=betas, eps=eps, weight_decay=0.0, amsgrad=amsgrad)  # fmt: skip
+    update = staticmethod(with_settings(Adam.update, {"decoupled": True}))
 
 
 OPTIMIZERS: dict[str, type[SGD | AdaGrad | RMSprop | Adam]] = {
@@ -334,10 +331,3 @@ def optimizer_named(name: str) -> type[SGD | AdaGrad | RMSprop | Adam]:
     if name not in OPTIMIZERS:
         raise ArgumentError(f"unknown optimizer {name!r}: {nearest(name, OPTIMIZERS)}")
     return OPTIMIZERS[name]
-
-
-def truth(name: str, setting: Any) -> bool:
-    """The setting as a bool; `ArgumentError` for anything else."""
-    if setting not in (True, False):
-        raise ArgumentError(f"{name} is True or False, got {shown(setting)}")
-    return bool(setting)

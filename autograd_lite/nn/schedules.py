@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -75,10 +75,11 @@ class MultiStep(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        if isinstance(self.milestones, str) or not hasattr(self.milestones, "__iter__"):
+        given: Any = self.milestones
+        if isinstance(given, str) or not isinstance(given, Iterable):
             raise ArgumentError("milestones is a list of steps, such as [30, 60], got "
-                                f"{shown(self.milestones)}")
-        milestones = tuple(self.milestones)
+                                f"{shown(given)}")
+        milestones = tuple(given)
         for milestone in milestones:
             checked_steps("every milestone", milestone)
         if list(milestones) != sorted(milestones):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ..engine import Value
 from ..errors import ArgumentError
 from ..rules import UNREACHED
-from .groups import Group, Memory, at_least_zero, groups_from, memory_from, part
+from .groups import Group, Memory, Update, groups_from, memory_from, part
 from .inputs import is_number, shown
+from .settings import at_least_zero
 
 __all__ = ["Optimizer", "Parameters", "Snapshot"]
 
@@ -31,7 +31,7 @@ class Optimizer:
     differs from the others.
     """
 
-    update: ClassVar[Callable[..., tuple[Any, ...]]]
+    update: ClassVar[Update]
 
     added_settings: ClassVar[dict[str, Any]] = {}
     """Settings that states saved before there were groups do not have, and what they were then."""
@@ -166,29 +166,16 @@ class Optimizer:
 
     def _snapshot(self) -> Snapshot:
         """All that a step changes: the parameters' numbers, and the memories (lists that never change)."""
-        return [parameter.data for parameter in self.parameters], [group.memory for group in self.groups]
+        return [parameter._data for parameter in self.parameters], [group.memory for group in self.groups]
 
     def _restore(self, snapshot: Snapshot) -> None:
         for parameter, number in zip(self.parameters, snapshot[0], strict=True):
-            parameter.data = number
+            parameter._data = number  # a leaf and a float: what assigning .data would check
         for group, memory in zip(self.groups, snapshot[1], strict=True):
             group.memory = memory
 
     def _next(self, scale: float) -> Snapshot:
         """The snapshot after the next step; nothing is changed yet."""
-        numbers: list[float] = []
-        memories = []
-        for group in self.groups:
-            rule = partial(type(self).update, lr=group.lr * scale, **group.settings)
-            memory = []
-            for parameter, remembered in zip(group.parameters, group.memory, strict=True):
-                number = parameter.data
-                if parameter.has_grad and not parameter.is_frozen:
-                    steps, state = remembered
-                    steps += 1
-                    number, *changed = rule(number, parameter.grad, *state, t=steps)
-                    remembered = (steps, tuple(changed))
-                numbers.append(number)
-                memory.append(remembered)
-            memories.append(memory)
-        return numbers, memories
+        update = type(self).update
+        steps = [group.next(update, scale) for group in self.groups]
+        return [number for numbers, _ in steps for number in numbers], [memory for _, memory in steps]
