@@ -17,6 +17,7 @@ from .inputs import shown
 from .losses import Loss, flat_output
 from .modules import Module
 from .prediction import evaluating, plain_output, run_samples
+from .resting import collector_resting
 
 __all__ = ["EagerGradients", "LossFunction", "Penalty", "gradients_of", "takes_together"]
 
@@ -60,7 +61,8 @@ class EagerGradients:
 
     def loss_and_gradients(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> float:
         """The mean loss of a batch in training; its gradients are added to the parameters'."""
-        loss: float = without_scopes(self._backward, rows, targets)
+        with collector_resting():
+            loss: float = without_scopes(self._backward, rows, targets)
         return loss
 
     def penalty_and_gradients(self) -> float:
