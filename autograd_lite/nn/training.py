@@ -6,12 +6,14 @@ arguments; `epochs.py` has the steps, `loop.py` what happens between the epochs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from ..engine import Value
 from ..errors import ArgumentError
 from . import preparing
+from .checkpoints import Checkpoint
 from .gradients import takes_together
 from .history import EpochEnd, History, TrainingError
 from .inputs import shown
@@ -49,6 +51,8 @@ def fit(
     metrics: Iterable[str | Metric | Callable[..., float]] | str = (),
     patience: int | None = None,
     restarts: int | Restarts = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
     seed: int | None = None,
     callbacks: Iterable[Callback] | Callback = (),
     progress: bool | Literal["auto"] = "auto",
@@ -91,6 +95,14 @@ def fit(
     `restarts`
         How often another start is tried, `model.reset`, where the training loss stays on a plateau; see
         `Restarts`. Each attempt has up to `epochs` epochs. The parameters come from a stream of `seed`.
+    `checkpoint`
+        A file, `run.npz` or `run.json`, that is written after every `checkpoint_every` epochs. If it exists,
+        this call goes on from there, after a kill at any moment, Ctrl-C or a power cut, and ends with the
+        numbers of a run that was never interrupted, bit for bit (`History.seconds` excepted); it needs `seed`
+        where random numbers are drawn. The file of a run that was finished returns its history at once, and
+        a call with more `epochs` goes on. It holds parameters, buffers, optimizer, schedule, best weights,
+        history and all generators, those of modules too; callbacks are not told of epochs done before. A file
+        of another model, other data or settings is an error.
 
     With `patience` or `restarts` the model has at the end the weights after the epoch with the lowest
     `val_loss` (`loss`), of all attempts.
@@ -137,21 +149,30 @@ def fit(
         streams=streams,
     ))
     listeners = preparing.as_callbacks(callbacks)
+    every = preparing.as_count("checkpoint_every", checkpoint_every, 1)
+    file = None if checkpoint is None else Checkpoint(checkpoint, every, training)
     with ProgressBar(epochs, progress) as bar:
-        return _run(training, listeners, bar)
+        return _run(training, listeners, file, bar)
 
 
-def _run(training: Training, listeners: Sequence[Callback], bar: ProgressBar) -> History:
+def _run(
+    training: Training, listeners: Sequence[Callback], file: Checkpoint | None, bar: ProgressBar
+) -> History:
     """Train epoch by epoch, until something ends it."""
     model = training.epochs.model
     flags, history = model.is_training(), None
     try:
         training.look()
+        if file is not None:
+            file.open(training)
+            bar.skip(training.epochs.epoch)
         while training.ending is None:
             event = training.take_note(training.epochs.run())
             bar.advance(event)
             if training.decide(_first_word(listeners, event)):
                 bar.extend(event.epoch + event.epochs)
+            if file is not None:
+                file.after_epoch(training)
         history = training.finish()
     except KeyboardInterrupt:
         history = training.interrupted()
