@@ -16,6 +16,7 @@ from .attention import (
     attention_weights,
     scaled_dot_product_attention,
 )
+from .attribution import Attribution, integrated_gradients, saliency
 from .building import build_model
 from .clipping import clip_gradient_norm, clip_gradient_value
 from .containers import Residual, Sequential
@@ -72,6 +73,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AttentionHead",
+    "Attribution",
     "BatchNorm",
     "Block",
     "Constant",
@@ -134,6 +136,7 @@ __all__ = [
     "hinge",
     "huber",
     "initialiser",
+    "integrated_gradients",
     "jitter",
     "lr_find",
     "mae",
@@ -144,6 +147,7 @@ __all__ = [
     "plots",
     "predict",
     "predict_class",
+    "saliency",
     "scaled_dot_product_attention",
     "schedule_named",
     "split",
