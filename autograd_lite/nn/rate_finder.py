@@ -88,6 +88,7 @@ def lr_find(
     """Train `model` for up to `steps` steps, each with a larger learning rate, and put everything back.
 
     The rates go from `lowest` to `highest` by equal factors; the test ends early when the loss explodes.
+    With few steps the loss has little time to fall on the way, and there may be no suggestion.
     The other arguments are those of `fit`: take the same, so that the answer is for that training. With
     `batch_size` each step takes the next batch of samples shuffled by `seed`, all of them full. Of an
     optimizer with groups the rates are those of the first group, and the others keep their ratio to it.
