@@ -54,6 +54,7 @@ from .schedules import (
 from .search import cross_validate, grid_search
 from .search_results import CrossValidation, Fold, GridPoint, GridSearch
 from .splitting import Jitter, Standardiser, jitter, split, standardise
+from .summary import Summary
 from .text import Tokenizer, names
 from .training import EpochEnd, History, TrainingError, fit
 
@@ -116,6 +117,7 @@ __all__ = [
     "Sequential",
     "Standardiser",
     "StepDecay",
+    "Summary",
     "Tokenizer",
     "TrainingError",
     "WarmUp",

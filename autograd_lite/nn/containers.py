@@ -11,6 +11,7 @@ from .activations import Activation, AnyActivation
 from .finding import is_module
 from .initialisation import generator
 from .inputs import as_inputs, is_whole, shown
+from .layers import MLP
 from .modules import Module
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _width_of(module: Any) -> int | None:
     """How many numbers a module takes, as far as that is known."""
     if isinstance(module, Residual):
         return _width_of(module.block)
-    if isinstance(module, Sequential):
+    if isinstance(module, (Sequential, MLP)):
         return _width_of(module.layers[0]) if module.layers else None
     width = getattr(module, "nin", None)
     return width if isinstance(width, int) else None

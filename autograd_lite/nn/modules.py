@@ -25,6 +25,7 @@ from .finding import (
 from .initialisation import RandomSource, random_source
 from .inputs import shown
 from .saving import read_parameters, write_parameters
+from .summary import Summary, summarise
 
 if TYPE_CHECKING:
     import random
@@ -186,6 +187,10 @@ class Module:
         for parameter in self.parameters():
             parameter.unfreeze()
         return self
+
+    def summary(self, sample: Any = None, depth: int | None = None) -> Summary:
+        """A table of its parts, their parameters and the nodes of one forward pass: see `Summary`."""
+        return summarise(self, sample, depth)
 
     # training or not, starting again
 

@@ -47,16 +47,16 @@ class BatchNorm(Module):
     def __init__(
         self, width: int, *, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
     ) -> None:
-        self.width, self.eps, self.momentum = as_size(width, "width"), _as_eps(eps), _as_momentum(momentum)
-        self.weight = _ones(self.width) if affine else None
-        self.bias = _zeros(self.width) if affine else None
-        self.running_mean, self.running_var, self.num_batches_tracked = _fresh_statistics(self.width)
+        self.nin, self.eps, self.momentum = as_size(width, "width"), _as_eps(eps), _as_momentum(momentum)
+        self.weight = _ones(self.nin) if affine else None
+        self.bias = _zeros(self.nin) if affine else None
+        self.running_mean, self.running_var, self.num_batches_tracked = _fresh_statistics(self.nin)
 
     def reset_parameters(self, rng: RandomSource) -> None:
         """The weights are 1 again, the biases 0, and no batch has been seen."""
         _set_all(self.weight, 1.0)
         _set_all(self.bias, 0.0)
-        self.running_mean, self.running_var, self.num_batches_tracked = _fresh_statistics(self.width)
+        self.running_mean, self.running_var, self.num_batches_tracked = _fresh_statistics(self.nin)
 
     def forward(self, x: Any) -> list[Value]:
         """One sample in use, with the running statistics. Raises `ArgumentError` in training."""
@@ -65,7 +65,7 @@ class BatchNorm(Module):
                 f"{self._title} needs all samples of a batch together in training, but was called on one: "
                 "use model.batch(X), or model.eval() first for its running statistics. (A module of your "
                 "own that holds it writes forward_batch(self, rows), as nn.Sequential does.)")
-        values = as_inputs(x, self.width, self)
+        values = as_inputs(x, self.nin, self)
         scales = [1.0 / math.sqrt(variance + self.eps) for variance in self.running_var]
         normal = [(value - mean) * scale
                   for value, mean, scale in zip(values, self.running_mean, scales, strict=True)]
@@ -75,7 +75,7 @@ class BatchNorm(Module):
         """Several samples; in training normalised over them, which also moves the running statistics."""
         if not self.training:
             return [self.forward(row) for row in rows]
-        samples = [as_inputs(row, self.width, self) for row in rows]
+        samples = [as_inputs(row, self.nin, self) for row in rows]
         if len(samples) < 2:
             raise ArgumentError(f"{self._title} needs at least 2 samples in training, got {len(samples)}: "
                                 "one alone has no variance. Use a larger batch, or model.eval()")
@@ -100,10 +100,10 @@ class BatchNorm(Module):
                             for old, variance in zip(self.running_var, variances, strict=True)]
 
     def __repr__(self) -> str:
-        return f"BatchNorm({self.width}{'' if self.weight is not None else ', affine=False'})"
+        return f"BatchNorm({self.nin}{'' if self.weight is not None else ', affine=False'})"
 
     def _kind(self) -> str:
-        return f"BatchNorm({self.width}, eps={self.eps:g})"
+        return f"BatchNorm({self.nin}, eps={self.eps:g})"
 
 
 class LayerNorm(Module):
@@ -120,9 +120,9 @@ class LayerNorm(Module):
     """
 
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True, bias: bool = True) -> None:
-        self.width, self.eps = as_size(width, "width"), _as_eps(eps)
-        self.weight = _ones(self.width) if affine else None
-        self.bias = _zeros(self.width) if affine and bias else None
+        self.nin, self.eps = as_size(width, "width"), _as_eps(eps)
+        self.weight = _ones(self.nin) if affine else None
+        self.bias = _zeros(self.nin) if affine and bias else None
 
     def reset_parameters(self, rng: RandomSource) -> None:
         """The weights are 1 again and the biases 0."""
@@ -131,7 +131,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """One sample of `width` numbers or Values, brought to mean 0 and variance 1, weighted and shifted."""
-        values = as_inputs(x, self.width, self)
+        values = as_inputs(x, self.nin, self)
         mean = ops.mean(values)
         centred = [value - mean for value in values]
         scale = _reciprocal_root(centred, self.eps)
@@ -139,10 +139,10 @@ class LayerNorm(Module):
 
     def __repr__(self) -> str:
         without = ", affine=False" if self.weight is None else ", bias=False" if self.bias is None else ""
-        return f"LayerNorm({self.width}{without})"
+        return f"LayerNorm({self.nin}{without})"
 
     def _kind(self) -> str:
-        return f"LayerNorm({self.width}, eps={self.eps:g})"
+        return f"LayerNorm({self.nin}, eps={self.eps:g})"
 
 
 class RMSNorm(Module):
@@ -161,8 +161,8 @@ class RMSNorm(Module):
     """
 
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True) -> None:
-        self.width, self.eps = as_size(width, "width"), _as_eps(eps)
-        self.weight = _ones(self.width) if affine else None
+        self.nin, self.eps = as_size(width, "width"), _as_eps(eps)
+        self.weight = _ones(self.nin) if affine else None
 
     def reset_parameters(self, rng: RandomSource) -> None:
         """The weights are 1 again."""
@@ -170,15 +170,15 @@ class RMSNorm(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """One sample of `width` numbers or Values, brought to root mean square 1 and weighted."""
-        values = as_inputs(x, self.width, self)
+        values = as_inputs(x, self.nin, self)
         scale = _reciprocal_root(values, self.eps)
         return _affine([value * scale for value in values], self.weight, None)
 
     def __repr__(self) -> str:
-        return f"RMSNorm({self.width}{'' if self.weight is not None else ', affine=False'})"
+        return f"RMSNorm({self.nin}{'' if self.weight is not None else ', affine=False'})"
 
     def _kind(self) -> str:
-        return f"RMSNorm({self.width}, eps={self.eps:g})"
+        return f"RMSNorm({self.nin}, eps={self.eps:g})"
 
 
 def _reciprocal_root(values: Any, eps: float) -> Value:
