@@ -50,7 +50,15 @@ class Checkpoint:
         if done > epochs:
             raise ArgumentError(f"the checkpoint {str(self.path)!r} holds {done} epochs of training, more "
                                 f"than epochs={epochs}: give at least as many, or another name")
-        _put(training, record)
+        model, optimizer = training.epochs.model, training.plan.optimizer
+        weights, draws, state = model.weights(), model.draws(), optimizer.state_dict()
+        try:
+            _put(training, record)
+        except BaseException:  # Ctrl-C too
+            model.put_weights(weights)
+            model.put_draws(draws)
+            optimizer.load_state_dict(state)
+            raise
 
     def after_epoch(self, training: Training) -> None:
         """Write the file, if it is time to."""

@@ -51,8 +51,8 @@ class _Sums:
 class _Batch(NamedTuple):
     rows: Sequence[list[float]]
     targets: Sequence[Any]
-    numbers: list[int]
-    """The indices of its samples in the X that fit was given."""
+    indices: list[int]
+    """Which of the training samples they are."""
 
 
 class _Before(NamedTuple):
@@ -163,11 +163,11 @@ class Epochs:
     # batches
 
     def _batch(self, indices: list[int]) -> _Batch:
-        samples, targets, numbers = self.data.samples, self.data.targets, self.plan.numbers
+        samples, targets = self.data.samples, self.data.targets
         rows = [samples[k] for k in indices]
         if self.plan.augment is not None:
             rows = [self._augmented(row) for row in rows]
-        return _Batch(rows, [targets[k] for k in indices], [numbers[k] for k in indices])
+        return _Batch(rows, [targets[k] for k in indices], indices)
 
     def _augmented(self, row: list[float]) -> list[float]:
         assert self.plan.augment is not None
@@ -207,7 +207,8 @@ class Epochs:
             what = f"the loss is {loss:.4g}, but a gradient is NaN or infinite"
         self.model.put_buffers(before.buffers)  # so that dropout drops the same
         self.model.put_draws(before.draws)
-        origin = find_origin(self.gradients, batch.rows, batch.targets, batch.numbers)
+        numbers = [self.plan.numbers[k] for k in batch.indices]
+        origin = find_origin(self.gradients, batch.rows, batch.targets, numbers)
         self.model.put_buffers(before.buffers)
         self.model.put_draws(before.draws)
         self._give_up(what, origin)

@@ -57,16 +57,16 @@ class Training:
     def take_note(self, measured: Measured) -> EpochEnd:
         """Write the epoch into the history, keep its weights if they are the best; returns what to tell."""
         plan, epoch = self.plan, self.epochs.epoch
+        numbers = measured._asdict()
+        metrics = numbers.pop("metrics")
+        seconds = time.perf_counter() - self.clock
+        self.history._add(seconds, metrics, epoch=epoch, attempt=self.attempt, **numbers)
         if self.best.sees(measured.watched, epoch) and self.keeps_best:
             self.best_weights = self.epochs.model.weights()
         self.attempt_best.sees(measured.watched, epoch)
         self.plateau.sees(measured.loss, epoch)
         if plan.schedule is not None:
             plan.schedule.observe(measured.watched)
-        numbers = measured._asdict()
-        metrics = numbers.pop("metrics")
-        seconds = time.perf_counter() - self.clock
-        self.history._add(seconds, metrics, epoch=epoch, attempt=self.attempt, **numbers)
         return EpochEnd(epoch, plan.epochs, measured.loss, measured.lr, plan.model, plan.optimizer,
                         self.history, measured.val_loss, metrics, self.attempt)  # fmt: skip
 
@@ -108,6 +108,8 @@ class Training:
 
     def interrupted(self) -> History:
         """The history after Ctrl-C."""
+        if self.ending is not None:  # it came when all was done but for the end
+            return self.finish()
         self.history._drop_unfinished()
         ended = f"interrupted by Ctrl-C in epoch {max(1, self.epochs.epoch)}"
         words = f"{ended}; the model is that of the last finished step"
