@@ -219,6 +219,22 @@ def test_cross_entropy_is_exact_in_the_tails(logits, target):
         assert found == wanted or abs(wanted) < 1e-307 or relative_error(found, wanted) < 1e-13
 
 
+@pytest.mark.parametrize("logits", FAR_APART)
+@pytest.mark.parametrize("target", [0, 2])
+@pytest.mark.parametrize("settings", [{"label_smoothing": 0.1}, {"label_smoothing": 1.0},
+                                      {"label_smoothing": 0.3, "weight": [0.5, 1.0, 4.0]}])  # fmt: skip
+def test_smoothed_cross_entropy_is_exact_in_the_tails(logits, target, settings):
+    mpmath = pytest.importorskip("mpmath")
+    share, weight = settings["label_smoothing"], settings.get("weight", [1.0] * 3)
+    with mpmath.workdps(800):
+        powers = [mpmath.exp(mpmath.mpf(z)) for z in logits]
+        costs = [-mpmath.log(power / sum(powers)) * w for power, w in zip(powers, weight, strict=True)]
+        exact = float(((1 - mpmath.mpf(share)) * costs[target] + mpmath.mpf(share) / 3 * sum(costs))
+                      / weight[target])
+    value = cross_entropy([[Value(z) for z in logits]], [target], **settings)
+    assert relative_error(value.data, exact) < 1e-13
+
+
 def test_loss_graph_sits_in_a_scope_of_its_name():
     assert mse([Value(1.0), Value(2.0)], [0.0, 1.0]).scope == "mse"
 

@@ -87,7 +87,7 @@ def _beyond_the_clamp(probability: Value, target: float) -> Any:
     p = float(probability.data)
     height = (target - 1) * max(ops.log1p.number(-p), LEAST_LOG) - target * max(ops.log.number(p), LEAST_LOG)
     slope = (p - target) / LEAST_SPREAD
-    return (probability - ops.detach(probability)) * slope + height
+    return (probability - probability.data) * slope + height
 
 
 def binary_of_logit(logit: Value, target: float, *, pos_weight: float) -> Any:

@@ -48,14 +48,17 @@ class Loss:
     answers: Answers = "numbers"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    term: Callable[[Any, Any], Any] = field(init=False, repr=False, compare=False)
+    """The loss of one sample, from its output and its target, which `check` has approved."""
+
+    def __post_init__(self) -> None:
+        rule = functools.partial(self.rule, **self.settings) if self.settings else self.rule
+        object.__setattr__(self, "term", rule)  # made once, as training calls it for every sample
+
     @property
     def by_class(self) -> bool:
         """Whether a target is the index of one of the outputs, not a number for each of them."""
         return self.complaint is a_class
-
-    def term(self, output: Any, target: Any) -> Any:
-        """The loss of one sample, whose target `check` has approved."""
-        return self.rule(output, target, **self.settings)
 
     def check(self, targets: Sequence[Any], width: int) -> list[Target]:
         """The targets as this loss takes them, for a model of `width` outputs.
