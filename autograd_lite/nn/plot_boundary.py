@@ -119,7 +119,8 @@ def _two_classes(
     bar.outline.set_visible(False)
     bar.set_ticks([0.0, 0.5, 1.0], labels=["≤ −1", "0", "≥ 1"] if signs else ["0", "½", "1"])
     bar.ax.tick_params(length=0)
-    bar.set_label("score" if signs else "probability of 1" if logits or answers == "probabilities" else "answer")
+    sure = logits or answers == "probabilities"
+    bar.set_label("score" if signs else "probability of 1" if sure else "answer")
     return [int(answer > level) if min(labels) >= 0 else (1 if answer > level else -1)
             for answer in at_samples]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE", "DASHES", "GRID", "INK", "MARKERS", "ORANGE", "QUIET", "SERIES", "drawn", "heat_map",
-    "new_figure", "one_axes", "two_sided_map",
+    "new_figure", "one_axes", "signed_map", "two_sided_map",
 ]  # fmt: skip
 
 INK, QUIET, GRID, PAPER = "#24292f", "#57606a", "#d8dee4", "#ffffff"
@@ -87,6 +87,12 @@ def one_axes(ax: Any, width: float, height: float) -> tuple[Figure, Axes]:
 def two_sided_map() -> Colormap:
     """Blue for 0, white for one half, orange for 1: the colours of the project's boundary charts."""
     return _colour_map("autograd_two_sided", ["#5299ca", "#f7f7f7", "#faba70"])
+
+
+@cache
+def signed_map() -> Colormap:
+    """Blue for negative, white for 0, orange for positive, stronger than the shades behind data."""
+    return _colour_map("autograd_signed", ["#0072b2", "#9cc4e2", "#ffffff", "#f2b48a", "#d55e00"])
 
 
 @cache

@@ -15,8 +15,9 @@ from __future__ import annotations
 from .plot_boundary import decision_boundary
 from .plot_curves import loss_curves, rate_curve, schedule_curve
 from .plot_histograms import activation_histograms, gradient_flow, gradient_histograms, update_ratios
+from .plot_network import attribution_bars, saliency_map, weight_map
 
 __all__ = [
-    "activation_histograms", "decision_boundary", "gradient_flow", "gradient_histograms", "loss_curves",
-    "rate_curve", "schedule_curve", "update_ratios",
+    "activation_histograms", "attribution_bars", "decision_boundary", "gradient_flow", "gradient_histograms",
+    "loss_curves", "rate_curve", "saliency_map", "schedule_curve", "update_ratios", "weight_map",
 ]  # fmt: skip

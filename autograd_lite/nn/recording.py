@@ -57,8 +57,9 @@ class Recorder:
 
     `X_probe` are a few samples on which the activations are measured; `every` says how many epochs lie
     between two records (the first and the last epoch are always among them); `bins` is the fineness of
-    histograms. `epochs` holds the recorded epochs, `layers` a `LayerRecord` for each layer by name; `as_dict()` gives it
-    all as plain data. `nn.plots.gradient_histograms` and `activation_histograms` draw it.
+    histograms. `epochs` holds the recorded epochs, `layers` a `LayerRecord` for each layer by name;
+    `as_dict()` gives it all as plain data. `nn.plots.gradient_histograms`, `activation_histograms` and
+    `update_ratios` draw it.
 
     Raises `ArgumentError` for data and numbers that do not fit.
 
