@@ -133,3 +133,8 @@ def test_without_a_seed_pythons_random_is_drawn_from():
 def test_what_makes_no_sense_is_named(build, words):
     with pytest.raises(ArgumentError, match=words):
         build()
+
+
+def test_a_rule_shows_how_it_was_asked_for():
+    assert repr(nn.initialiser("xavier_normal", gain="tanh")) == "initialiser('xavier_normal', gain='tanh')"
+    assert repr(init_named("he_normal")) == "Init(_he_normal)"

@@ -276,6 +276,22 @@ def test_a_layer_of_one_neuron_in_a_sequential():
     assert isinstance(nn.Sequential(nn.Linear(2, 3), nn.MLP(3, [2, 1]))([1.0, 2.0]), Value)
 
 
+def test_residual_of_a_list_of_samples_as_attention_takes():
+    class Swap(nn.Module):
+        def forward(self, rows):
+            return [[value * 10.0 for value in row] for row in reversed(rows)]
+
+    rows = nn.Residual(Swap())([[1.0, 2.0], [3.0, 4.0]])
+    assert [[out.data for out in row] for row in rows] == [[31.0, 42.0], [13.0, 24.0]]
+
+    class Short(nn.Module):
+        def forward(self, rows):
+            return [row[:1] for row in rows]
+
+    with pytest.raises(ArgumentError, match="adds 2 inputs to what Short"):
+        nn.Residual(Short())([[1.0, 2.0], [3.0, 4.0]])
+
+
 def test_a_sample_of_one_number_may_come_bare():
     for layer in (nn.Linear(1, 2, seed=0), nn.Residual(nn.Linear(1, 1, seed=0)), nn.Activation("tanh"),
                   nn.Dropout(0.0), nn.LayerNorm(1), nn.RMSNorm(1), nn.BatchNorm(1).eval(),

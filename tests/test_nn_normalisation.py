@@ -142,6 +142,18 @@ def test_it_is_reached_wherever_it_stands():
     assert not inner.training
 
 
+def test_it_learns_in_fit_and_is_used_with_what_it_remembers():
+    block = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm(8), "tanh")
+    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm(8), nn.Residual(block), nn.Linear(8, 1), seed=0)
+    X = [[-1, -1], [-1, 1], [1, -1], [1, 1]] * 2
+    y = [0, 1, 1, 0] * 2
+    nn.fit(model, X, y, lr=0.02, epochs=80)
+    assert not model.training
+    assert (model[1].num_batches_tracked, block[1].num_batches_tracked) == (80.0, 80.0)
+    assert [round(model(x)[0].data) for x in X] == y
+    assert nn.predict(model, X) == [model(x)[0].data for x in X]
+
+
 # second derivatives
 
 

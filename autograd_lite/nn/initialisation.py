@@ -45,6 +45,11 @@ class Init:
 
     weight: Draw
     bias: Draw
+    text: str = ""
+    """How it was asked for, where it has settings."""
+
+    def __repr__(self) -> str:
+        return self.text or f"Init({getattr(self.weight, '__name__', self.weight)})"
 
 
 def _zero(rng: RandomSource, fan_in: int, fan_out: int) -> float:
@@ -163,7 +168,8 @@ def initialiser(name: str, **settings: str | float) -> Init:
         raise ArgumentError(f"{known} is a number above 0, got {value!r}")
     # He's rules are LeCun's with the gain of ReLU
     weight: Any = INITS[name.replace("he_", "lecun_")].weight
-    return Init(weight=partial(weight, **{known: float(number)}), bias=_zero)
+    text = f"initialiser({name!r}, {known}={value!r})"
+    return Init(weight=partial(weight, **{known: float(number)}), bias=_zero, text=text)
 
 
 _SETTINGS = {name: "gain" for name in INITS if name.startswith(("xavier", "he", "lecun"))} | {"normal": "std"}
