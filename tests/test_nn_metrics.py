@@ -166,6 +166,37 @@ def test_what_does_not_fit_is_named(make, words):
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("held_out", [False, True])
+def test_fit_sees_before_it_begins_that_a_metric_cannot_take_the_targets(held_out):
+    model = MLP(1, [2, 1], activation="tanh", seed=0)
+    before = model.state_dict()
+    given = {"validation": ([[1.0]], [0.7])} if held_out else {}
+    where = "in the validation data, " if held_out else ""
+    with pytest.raises(ArgumentError, match=rf"^{where}accuracy: target 0 is 0\.7; expected a label"):
+        nn.fit(model, [[1.0], [2.0]], [0.0 if held_out else 0.7, 1.0], metrics="accuracy", **given)
+    assert model.state_dict() == before
+
+
+def test_fit_measures_the_metrics_of_the_table():
+    X, y = [[-1.0], [1.0], [2.0]], [0, 1, 1]
+    model = MLP(1, [3, 1], activation="tanh", seed=0)
+    history = nn.fit(model, X, y, loss="bce_with_logits", epochs=30, lr=0.1, metrics=list(METRICS))
+    assert history.metrics["accuracy"][-1] == history.metrics["f1"][-1] == 1.0
+    for name in METRICS:
+        expected = metric_named(name, "bce_with_logits").of(predict(model, X), y)
+        assert history.metrics[name][-1] == expected, name
+
+
+def test_a_function_of_ones_own_is_not_asked_before():
+    def strict(outputs, targets):
+        assert outputs != [[0.0]]
+        return 1.0
+
+    metric_named(strict).check([0.7], 1)
+    model = MLP(1, [1], seed=0)
+    assert nn.fit(model, [1.0], [0.7], metrics=[strict], epochs=2).metrics == {"strict": [1.0, 1.0]}
+
+
 # predictions
 
 

@@ -14,6 +14,7 @@ from .gradients import gradients_of
 from .history import History, TrainingError
 from .inputs import shown
 from .losses import Loss
+from .metrics import Metric
 from .model_state import ModelState
 from .optimizers import Snapshot
 from .preparing import Data, Plan
@@ -76,24 +77,31 @@ class Epochs:
         self.good: _Before | None = None  # before the newest step
 
     def look(self) -> None:
-        """Let the model answer one sample, to see that model, loss and targets fit together.
+        """Let the model answer one sample, to see that model, loss, metrics and targets fit together.
 
         Raises `ArgumentError`; the model is as before.
         """
-        loss, draws, buffers = self.plan.loss, self.model.draws(), self.model.buffer_numbers()
+        draws, buffers = self.model.draws(), self.model.buffer_numbers()
         try:
             width = self.gradients.width(self.data.samples[0])
         finally:
             self.model.put_buffers(buffers)
             self.model.put_draws(draws)
-        if not isinstance(loss, Loss):
-            return
-        self.data = Data(self.data.samples, list(loss.check(self.data.targets, width)))
+        self.data = self._suited(self.data, width, self.plan.metrics if self.held_out is None else ())
         if self.held_out is not None:
             try:
-                self.held_out = Data(self.held_out.samples, list(loss.check(self.held_out.targets, width)))
+                self.held_out = self._suited(self.held_out, width, self.plan.metrics)
             except ArgumentError as error:
                 raise ArgumentError(f"in the validation data, {error}") from error
+
+    def _suited(self, data: Data, width: int, metrics: Sequence[Metric]) -> Data:
+        """The data with their targets as the loss takes them; the metrics must be able to take them, too."""
+        loss = self.plan.loss
+        if isinstance(loss, Loss):
+            data = Data(data.samples, list(loss.check(data.targets, width)))
+        for metric in metrics:
+            metric.check(data.targets, width)
+        return data
 
     def run(self) -> Measured:
         """Every training sample once, and then what is measured after it."""

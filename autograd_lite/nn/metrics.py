@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ArgumentError, nearest
@@ -33,6 +33,20 @@ class Metric:
     name: str
     of: Callable[[Sequence[Any], Sequence[Any]], float]
     higher_is_better: bool = True
+    by_name: bool = field(default=False, repr=False)
+    """Whether it is one of `METRICS`, whose demands on targets are known."""
+
+    def check(self, targets: Sequence[Any], width: int) -> None:
+        """`ArgumentError` for targets that this metric cannot take, of a model with `width` outputs.
+
+        A function of your own is not asked.
+
+        >>> metric_named("accuracy", "mse").check([0.5], width=1)
+        Traceback (most recent call last):
+        autograd_lite.errors.ArgumentError: accuracy: target 0 is 0.5; expected a label: ...
+        """
+        if self.by_name:
+            self.of([[0.0] * width] * len(targets), targets)
 
 
 def metric_named(metric: Any, loss: Any = None) -> Metric:
@@ -56,7 +70,7 @@ def metric_named(metric: Any, loss: Any = None) -> Metric:
         def of(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
             return row.of(metric, outputs, targets, loss)
 
-        return Metric(metric, of, row.higher_is_better)
+        return Metric(metric, of, row.higher_is_better, by_name=True)
     if not callable(metric):
         raise ArgumentError("a metric is a name, a function of outputs and targets or an nn.Metric, got "
                             f"{shown(metric)}")
