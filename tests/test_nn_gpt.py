@@ -1,7 +1,11 @@
 """The GPT: PyTorch's numbers and training, text that depends on the past alone, and a tokenizer."""
 
+import json
 import math
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -365,3 +369,17 @@ def test_names_are_short_and_differ():
 def test_text_that_does_not_fit_is_named(wrong, message):
     with pytest.raises(ArgumentError, match=message):
         wrong()
+
+
+# its benchmark
+
+
+def test_engines_agree_before_their_training_is_timed():
+    script = Path(__file__).parent.parent / "benchmarks" / "microgpt.py"
+    command = [sys.executable, str(script), "--rounds", "1", "--names", "1", "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert report["parameters"] == 4192
+    assert report["largest_gradient_difference"] < 1e-9
+    assert {"autograd_lite nn.GPT", "microgpt style, product by product"} <= report["engines"].keys()
