@@ -20,7 +20,7 @@ __all__ = ["Finding", "findings_in"]
 APART = 1e3
 # ‖gradient‖ / ‖weights‖ beyond which even lr = 1e-5 moves the weights by the usual 1e-3 at each step.
 STEEP = 1e2
-DEAD, SATURATED = 0.1, 0.5
+DEAD, SATURATED = 0.25, 0.5
 # The rule of thumb for ‖step‖ / ‖weights‖ is 1e-3 (CS231n, Karpathy); a hundred times off is a finding.
 STEP_HIGH, STEP_LOW = 1e-1, 1e-5
 

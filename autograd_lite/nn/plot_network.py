@@ -197,8 +197,8 @@ def saliency_map(
     drawn beside it (not where an `ax` is given). Returns the matplotlib `Figure`. Raises `ArgumentError` for
     a shape that does not fit.
 
-    >>> saliency_map([0.0, 1.0, -1.0, 0.5]).axes[0].get_xlim()
-    (-0.5, 1.5)
+    >>> saliency_map([0.0, 1.0, -1.0, 0.5], title="Four pixels").axes[0].get_title(loc="left")
+    'Four pixels'
     """
     import numpy as np
 
