@@ -18,6 +18,7 @@ from trainings import SAMPLES, SCHEDULES, STEPS, TRAININGS, Training
 from twins import Twin
 
 from autograd_lite import nn
+from autograd_lite.nn import penalties
 
 # data
 
@@ -58,7 +59,7 @@ def our_loss(row: Training) -> Callable[[Any, Any], Any]:
 
 
 def our_optimizer(row: Training, twin: Twin) -> nn.Optimizer:
-    parameters = grouped(row, [values for values, _ in twin.pairs], "parameters")
+    parameters = grouped(row, [values for values, _ in twin.pairs[row.frozen :]], "parameters")
     return nn.OPTIMIZERS[row.optimizer](parameters, row.lr, **row.rule)
 
 
@@ -109,7 +110,7 @@ def by_pytorch(row: Training, twin: Twin, X: list[list[float]], y: list[Any]) ->
     loss = torch_loss(row)
     names = {"initial_accumulator": "initial_accumulator_value"}
     optimizer = getattr(torch.optim, TORCH_OPTIMIZERS[row.optimizer])(
-        grouped(row, [[tensor] for _, tensor in twin.pairs], "params"), lr=row.lr,
+        grouped(row, [[tensor] for _, tensor in twin.pairs[row.frozen :]], "params"), lr=row.lr,
         **{names.get(name, name): setting for name, setting in row.rule.items()})
     schedule = SCHEDULES[row.schedule or "constant"][1](torch.optim.lr_scheduler, optimizer)
     steps = []
@@ -184,6 +185,10 @@ def prepared(row: Training) -> tuple[Twin, list[list[float]], list[Any]]:
     X = samples(row.inputs)
     (output,) = nn.predict(model, X[:1])
     y = targets(nn.LOSSES[row.loss].answers, len(output) if isinstance(output, list) else 1)
+    for values, tensor in twin.pairs[: row.frozen]:
+        tensor.requires_grad_(False)
+        for value in values:
+            value.freeze()
     model.train(row.training)
     twin.module.train(row.training)
     return twin, X, y
@@ -233,11 +238,15 @@ def test_names_of_rows_are_distinct():
     assert len({row.name for row in TRAININGS}) == len(TRAININGS)
 
 
-def test_every_layer_is_in_the_table():
+def exported(kind: type) -> set[type]:
+    """The public classes of a kind, without the one they are all made from."""
     classes = [each for name in nn.__all__ if isinstance(each := getattr(nn, name), type)]
-    layers = {each for each in classes if issubclass(each, nn.Module)} - {nn.Module}
+    return {each for each in classes if issubclass(each, kind)} - {kind}
+
+
+def test_every_layer_is_in_the_table():
     met = {type(part) for row in TRAININGS for _, part in row.model().named_modules()}
-    assert layers <= met, layers - met
+    assert exported(nn.Module) <= met, exported(nn.Module) - met
 
 
 def test_every_loss_with_every_setting_is_in_the_table():
@@ -249,6 +258,7 @@ def test_every_loss_with_every_setting_is_in_the_table():
 
 def test_every_optimizer_with_every_setting_is_in_the_table():
     assert {row.optimizer for row in TRAININGS} == set(nn.OPTIMIZERS) == set(TORCH_OPTIMIZERS)
+    assert exported(nn.Optimizer) == set(nn.OPTIMIZERS.values())
     for name, rule in nn.OPTIMIZERS.items():
         rows = [row for row in TRAININGS if row.optimizer == name]
         met = {setting for row in rows for settings in (row.rule, *row.groups) for setting in settings}
@@ -260,12 +270,15 @@ def test_every_schedule_is_in_the_table():
     rows = {row.schedule for row in TRAININGS} - {""}
     assert rows == set(SCHEDULES)
     assert set(nn.SCHEDULES) <= rows, set(nn.SCHEDULES) - rows
+    met = {type(ours()) for ours, _ in SCHEDULES.values()}
+    assert exported(nn.Schedule) <= met, exported(nn.Schedule) - met
     for name in nn.SCHEDULES:
         assert type(SCHEDULES[name][0]()) is type(nn.schedule_named(name, STEPS)), name
 
 
 def test_every_penalty_and_way_of_clipping_is_in_the_table():
-    assert {type(row.penalty) for row in TRAININGS} == {nn.L1, nn.L2, nn.Elastic, type(None)}
+    known = {getattr(penalties, name) for name in penalties.__all__}
+    assert {type(row.penalty) for row in TRAININGS} == known | {type(None)}
     clips = {name for name in nn.__all__ if name.startswith("clip_")}
     assert clips == {"clip_gradient_norm", "clip_gradient_value"}
     assert any(row.clip_norm for row in TRAININGS)

@@ -39,6 +39,8 @@ class Training:
     penalty: Any = None
     inputs: str = "numbers"
     training: bool = True
+    frozen: int = 0
+    """How many tensors, from the first on, stay as they are."""
 
 
 def small(outputs: int = 1, seed: int = 0, activation: str = "tanh") -> nn.Module:
@@ -150,6 +152,7 @@ TRAININGS = [
     Training("AdamW in groups, clipped, with a schedule", small, optimizer="adamw",
              groups=({}, {"lr": 0.002, "weight_decay": 0.0}, {"betas": (0.5, 0.9), "amsgrad": True}),
              schedule="exponential", clip_norm=0.3),
+    Training("the first layer frozen", small, optimizer="adam", lr=0.01, frozen=2),
     # schedules
     Training("constant", small, schedule="constant"),
     Training("step", small, schedule="step"),

@@ -154,14 +154,10 @@ def _dropout(part: nn.Dropout, twin: Twin) -> Any:
     return made
 
 
-def _width(norm: nn.BatchNorm | nn.LayerNorm | nn.RMSNorm) -> int:
-    return vars(norm)["nin"] if "nin" in vars(norm) else norm.width
-
-
 def _batch_norm(part: nn.BatchNorm, twin: Twin) -> Any:
     import torch
 
-    made = torch.nn.BatchNorm1d(_width(part), eps=part.eps, momentum=part.momentum,
+    made = torch.nn.BatchNorm1d(part.nin, eps=part.eps, momentum=part.momentum,
                                 affine=part.weight is not None, dtype=torch.float64)  # fmt: skip
     if part.weight is not None:
         twin.pair(part.weight, made.weight)
@@ -173,7 +169,7 @@ def _batch_norm(part: nn.BatchNorm, twin: Twin) -> Any:
 def _layer_norm(part: nn.LayerNorm, twin: Twin) -> Any:
     import torch
 
-    made = torch.nn.LayerNorm(_width(part), eps=part.eps, elementwise_affine=part.weight is not None,
+    made = torch.nn.LayerNorm(part.nin, eps=part.eps, elementwise_affine=part.weight is not None,
                               bias=part.bias is not None, dtype=torch.float64)  # fmt: skip
     for values, tensor in ((part.weight, made.weight), (part.bias, made.bias)):
         if values is not None:
@@ -184,7 +180,7 @@ def _layer_norm(part: nn.LayerNorm, twin: Twin) -> Any:
 def _rms_norm(part: nn.RMSNorm, twin: Twin) -> Any:
     import torch
 
-    made = torch.nn.RMSNorm(_width(part), eps=part.eps, elementwise_affine=part.weight is not None,
+    made = torch.nn.RMSNorm(part.nin, eps=part.eps, elementwise_affine=part.weight is not None,
                             dtype=torch.float64)  # fmt: skip
     if part.weight is not None:
         twin.pair(part.weight, made.weight)
