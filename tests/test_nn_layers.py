@@ -155,10 +155,19 @@ def agree(mine, theirs, name=""):
     assert np.all(abs(array - expected) <= 1e-12 + 1e-9 * abs(expected)), name
 
 
+@pytest.fixture
+def torch():
+    """PyTorch on one thread: on a busy machine its others would wait for each other at every little step."""
+    torch = pytest.importorskip("torch", reason="compares with PyTorch (extra `oracle`)")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(before)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", MODELS)
-def test_fifty_steps_are_pytorchs(name):
-    torch = pytest.importorskip("torch", reason="compares with PyTorch (extra `oracle`)")
+def test_fifty_steps_are_pytorchs(torch, name):
     build, build_theirs = MODELS[name]
     model = nn.Sequential(*build()).reset(seed=1)
     for part in model:
