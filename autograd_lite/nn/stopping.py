@@ -15,7 +15,8 @@ __all__ = ["Lowest"]
 class Lowest:
     """The lowest loss so far and its epoch, 0 before there is one.
 
-    `margin` is the share by which a loss must be lower than the lowest to count as better. A NaN never does.
+    `margin` is the share by which a loss must be lower than the lowest to count as better. A NaN is worse
+    than any number.
 
     >>> lowest = Lowest()
     >>> [lowest.sees(loss, epoch) for epoch, loss in enumerate([3.0, 2.0, 2.0, 2.5], start=1)]
@@ -30,7 +31,9 @@ class Lowest:
 
     def sees(self, loss: float, epoch: int) -> bool:
         """Take note of an epoch; returns whether it is better than all before."""
-        if self.epoch == 0 or loss < self.loss - self.margin * abs(self.loss):
+        limit = self.loss - self.margin * abs(self.loss) if math.isfinite(self.loss) else self.loss
+        is_first = self.epoch == 0 or (math.isnan(self.loss) and not math.isnan(loss))
+        if is_first or loss < limit:
             self.loss, self.epoch = loss, epoch
             return True
         return False
