@@ -25,22 +25,22 @@ from autograd_lite.nn import penalties
 def samples(inputs: str) -> list[list[float]]:
     rng = random.Random(5)
     if inputs == "tokens":
-        return [[float(rng.randrange(5)) for _ in range(3)] for _ in range(SAMPLES)]
-    width = {"numbers": 3, "vectors": 6}[inputs]
-    return [[rng.uniform(-2, 2) for _ in range(width)] for _ in range(SAMPLES)]
+        return [[float(rng.randrange(5)) for _ in range(3)] for _ in range(3)]
+    count, width = (SAMPLES, 3) if inputs == "numbers" else (3, 6)
+    return [[rng.uniform(-2, 2) for _ in range(width)] for _ in range(count)]
 
 
-def targets(answers: str, width: int) -> list[Any]:
+def targets(answers: str, width: int, count: int) -> list[Any]:
     rng = random.Random(6)
     if answers == "classes":
-        return [index % width for index in range(SAMPLES)]
+        return [index % width for index in range(count)]
     draw = {
         "numbers": lambda: rng.uniform(-1, 1),
         "signs": lambda: rng.choice([-1.0, 1.0]),
         "logits": lambda: rng.choice([0.0, 1.0, 0.25]),
         "probabilities": lambda: rng.choice([0.0, 1.0, 0.25]),
     }[answers]
-    rows = [[draw() for _ in range(width)] for _ in range(SAMPLES)]
+    rows = [[draw() for _ in range(width)] for _ in range(count)]
     return [row[0] for row in rows] if width == 1 else rows
 
 
@@ -184,7 +184,7 @@ def prepared(row: Training) -> tuple[Twin, list[list[float]], list[Any]]:
     twin = Twin(model)
     X = samples(row.inputs)
     (output,) = nn.predict(model, X[:1])
-    y = targets(nn.LOSSES[row.loss].answers, len(output) if isinstance(output, list) else 1)
+    y = targets(nn.LOSSES[row.loss].answers, len(output) if isinstance(output, list) else 1, len(X))
     for values, tensor in twin.pairs[: row.frozen]:
         tensor.requires_grad_(False)
         for value in values:

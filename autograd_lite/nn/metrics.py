@@ -194,3 +194,4 @@ METRICS: dict[str, _Row] = {
                  _over_errors(lambda errors: math.sqrt(_mean_square(errors))), False),
     "r2": _Row("share of the targets' variance that is explained", _determination, True),
 }
+"""The metrics by name; `METRICS["recall"].meaning` says in words what it is."""
