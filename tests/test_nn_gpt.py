@@ -173,6 +173,39 @@ def test_it_learns_a_text_by_heart():
     assert tokenizer.decode(made) == "anna"
 
 
+def test_fit_trains_it_on_texts_of_any_length():
+    texts = ["ada", "eve", "bo", "al"]
+    tokenizer = nn.Tokenizer(texts)
+    X, y = tokenizer.next_token_samples(texts)
+    model = nn.GPT(len(tokenizer), width=8, heads=2, context=4, seed=0)
+    before = [model.loss(tokenizer.encode(text)).data for text in texts]
+    history = nn.fit(
+        model, X, y, loss=nn.next_token_loss, lr=0.03, epochs=60, batch_size=2, schedule="linear", seed=0,
+        validation=(X, y), progress=False,
+    )  # fmt: skip
+    whole = nn.next_token_loss([nn.GPT(len(tokenizer), width=8, heads=2, context=4, seed=0)(x) for x in X], y)
+    assert whole.data == pytest.approx(sum(before) / 4, rel=1e-12)
+    after = [model.loss(tokenizer.encode(text)).data for text in texts]
+    assert history.val_loss[-1] == pytest.approx(sum(after) / 4, rel=1e-12)
+    assert history.val_loss[-1] < 0.8 < 1.5 < sum(before) / 4  # four first letters: at least log(4)/4 a token
+    made = {tokenizer.decode(model.generate(tokenizer.boundary, length=4, seed=s, stop=tokenizer.boundary))
+            for s in range(20)}
+    assert len(made & set(texts)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "message"),
+    [
+        ([[[Value(0.0)] * 3] * 2], [[1]], "text 0 has 2 tokens and 1 targets"),
+        ([[[Value(0.0)] * 3] * 2] * 2, [[1, 2], [-1, -1]], "text 1 has no target"),
+        ([[[Value(0.0)] * 3]], [[3]], "target 0 is class 3"),
+    ],
+)
+def test_next_token_loss_names_what_does_not_fit(outputs, targets, message):
+    with pytest.raises(ArgumentError, match=message):
+        nn.next_token_loss(outputs, targets)
+
+
 def test_starting_again_and_saving_keep_every_number(tmp_path):
     model = nn.GPT(**SMALL, seed=3)
     assert nn.GPT(**SMALL, seed=4).reset(seed=3).state_dict() == model.state_dict()
@@ -361,6 +394,10 @@ def test_names_are_short_and_differ():
         (lambda: nn.Tokenizer([3]), "takes strings, got 3, a int"),
         (lambda: nn.Tokenizer(["ab"]).encode("abc"), "character 2 of 'abc' is 'c', which this"),
         (lambda: nn.Tokenizer(["ab"]).encode(["a"]), "takes strings, got .'a'., a list"),
+        (lambda: nn.Tokenizer(["ab"]).next_token_samples([]), "no texts to make samples of"),
+        (lambda: nn.Tokenizer(["ab"]).next_token_samples(["a", "abba"], length=4),
+         "text 1, 'abba', needs samples of a length of 5, got length=4"),
+        (lambda: nn.Tokenizer(["ab"]).next_token_samples(["a"], length=2.5), "length of 2, got length=2.5"),
         (lambda: nn.Tokenizer(["ab"]).decode([0, 3]), "3 is no token: this tokenizer has the tokens 0 to 2"),
         (lambda: nn.Tokenizer(["ab"]).decode([0.0]), "0.0 is no token"),
         (lambda: nn.Tokenizer(["ab"]).decode([Value(0.0)]), "is no token"),

@@ -23,7 +23,7 @@ from .containers import Residual, Sequential
 from .diagnosis import LayerReport, Report, diagnose
 from .dropout import Dropout
 from .embedding import Embedding
-from .gpt import GPT, Block, FeedForward
+from .gpt import GPT, Block, FeedForward, next_token_loss
 from .initialisation import INITS, gain, initialiser
 from .layers import MLP, Layer, Neuron
 from .linear import Linear
@@ -145,6 +145,7 @@ __all__ = [
     "metric_named",
     "mse",
     "names",
+    "next_token_loss",
     "nll",
     "plots",
     "predict",

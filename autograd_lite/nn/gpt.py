@@ -14,6 +14,7 @@ from itertools import accumulate
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from .. import ops
 from ..engine import Value, no_grad
 from ..errors import ArgumentError, AutogradError
 from .attention import KeysValues, SelfAttention, Vectors
@@ -24,11 +25,12 @@ from .linear import Linear
 from .losses import cross_entropy
 from .modules import Module
 from .normalisation import RMSNorm
+from .text import IGNORED
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["GPT", "Block", "FeedForward"]
+__all__ = ["GPT", "Block", "FeedForward", "next_token_loss"]
 
 Cache = list[list[KeysValues]]
 """What a model keeps of the tokens it has seen: for each block, for each head, their keys and values."""
@@ -108,7 +110,8 @@ class GPT(Module):
     rule. The default sizes are those of microgpt.
 
     Raises `ArgumentError` for sizes that are not positive whole numbers, a width that the heads cannot share
-    evenly, tokens outside the vocabulary, and a text longer than the context.
+    evenly, tokens outside the vocabulary, and a text longer than the context. To train it, take steps on
+    `loss(tokens)` by hand, or give `next_token_loss` to `nn.fit`.
 
     >>> from autograd_lite import nn
     >>> tokenizer = nn.Tokenizer(nn.names())
@@ -274,6 +277,34 @@ class GPT(Module):
                 raise ArgumentError(f"{self._title} knows the tokens 0 to {self.vocabulary - 1}; "
                                     f"token {place} is {shown(token)}")
         return [int(token) for token in tokens]
+
+
+def next_token_loss(outputs: Sequence[Vectors], targets: Sequence[Sequence[int]]) -> Value:
+    """The mean of `GPT.loss` over texts, as a loss for `nn.fit`.
+
+    `outputs` are the model's logits for each text, `targets` the tokens that come after; what
+    `Tokenizer.next_token_samples` has filled up is left out. Raises `ArgumentError` for a text without a
+    target for each of its tokens, or with none at all.
+
+    >>> from autograd_lite import nn
+    >>> tokenizer = nn.Tokenizer(["ada", "eve"])
+    >>> X, y = tokenizer.next_token_samples(["ada", "eve"])
+    >>> model = GPT(len(tokenizer), width=4, heads=1, seed=0)
+    >>> history = nn.fit(model, X, y, loss=next_token_loss, lr=0.05, epochs=50, progress=False)
+    >>> history.loss[0] > 1.5 > 0.5 > history.loss[-1]
+    True
+    """
+    means = []
+    for index, (scores, wanted) in enumerate(zip(outputs, targets, strict=True)):
+        if len(scores) != len(wanted):
+            raise ArgumentError(f"text {index} has {len(scores)} tokens and {len(wanted)} targets: give the "
+                                "token after each")
+        counted = [(row, token) for row, token in zip(scores, wanted, strict=True) if token != IGNORED]
+        if not counted:
+            raise ArgumentError(f"text {index} has no target: all of them are {IGNORED}, which means ignored")
+        means.append(cross_entropy([row for row, _ in counted], [token for _, token in counted]))
+    mean: Value = means[0] if len(means) == 1 else ops.mean(means)
+    return mean
 
 
 def _sum(left: Sequence[Value], right: Sequence[Value]) -> list[Value]:

@@ -8,7 +8,10 @@ from typing import Any
 from ..errors import ArgumentError
 from .inputs import is_whole, shown
 
-__all__ = ["Tokenizer", "names"]
+__all__ = ["IGNORED", "Tokenizer", "names"]
+
+IGNORED = -1
+"""A target that stands where a text has ended already: no loss is counted there."""
 
 
 class Tokenizer:
@@ -69,6 +72,33 @@ class Tokenizer:
                 raise ArgumentError(f"{token!r} is no token: this tokenizer has the tokens "
                                     f"0 to {self.boundary}")
         return "".join(self.characters[token] for token in tokens if token != self.boundary)
+
+    def next_token_samples(
+        self, texts: Sequence[str], length: int | None = None
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Samples and targets for `nn.fit` with `nn.next_token_loss`: the tokens, and the token after each.
+
+        All rows are `length` long, as the longest text needs unless it is given: shorter texts are filled up
+        with boundaries, whose targets are `IGNORED`. Raises `ArgumentError` for a text that is too long.
+
+        >>> X, y = Tokenizer(["ab", "b"]).next_token_samples(["ab", "b"])
+        >>> X, y
+        ([[2, 0, 1], [2, 1, 2]], [[0, 1, 2], [1, 2, -1]])
+        """
+        rows = [self.encode(text) for text in texts]
+        if not rows:
+            raise ArgumentError("there are no texts to make samples of: give at least one")
+        longest = max(range(len(rows)), key=lambda index: len(rows[index]))
+        needed = len(rows[longest]) - 1
+        size = needed if length is None else length
+        if not is_whole(size) or size < needed:
+            raise ArgumentError(f"text {longest}, {shown(texts[longest])}, needs samples of a length of "
+                                f"{needed}, got length={length!r}")
+        fill = [size + 1 - len(row) for row in rows]
+        return (
+            [row[:-1] + [self.boundary] * count for row, count in zip(rows, fill, strict=True)],
+            [row[1:] + [IGNORED] * count for row, count in zip(rows, fill, strict=True)],
+        )
 
 
 def names() -> list[str]:
