@@ -62,6 +62,7 @@ PLATEAUS = [
     {"factor": 0.5, "patience": 0},
     {"factor": 0.3, "patience": 2, "cooldown": 3},
     {"factor": 0.5, "patience": 1, "lowest": 0.1},
+    {"factor": 0.5, "patience": 1, "threshold": 0.3},
     {"factor": 0.5, "patience": 1, "threshold": 0.05, "relative": False},
 ]
 
@@ -116,6 +117,8 @@ def test_a_plateau_state_that_does_not_fit_changes_nothing():
     schedule.observe(1.0)
     good = schedule.state_dict()
     assert good == {"best": 1.0, "waited": 0, "resting": 0, "current": 0.5}
+    schedule.state_dict()["current"] = 0.125
+    assert schedule.state_dict() == good
     for bad in ({}, 3, {**good, "best": "1"}, {**good, "waited": -1}, {**good, "resting": 0.5},
                 {**good, "current": 2.0}, {**good, "more": 1}):  # fmt: skip
         with pytest.raises(ArgumentError, match="saved state"):

@@ -28,7 +28,16 @@ class Optimizer:
     frozen; it is done wholly or, if interrupted, not at all.
 
     In place of parameters, dicts may be given, each with "parameters" and the settings in which this group
-    differs from the others.
+    differs from the others (PyTorch's parameter groups, whose key is "params"). Raises `ArgumentError` for no
+    parameters, frozen or repeated ones, and settings that are unknown or make no sense.
+
+    >>> from autograd_lite import nn
+    >>> model = nn.MLP(2, [3, 1], seed=0)
+    >>> head, rest = model.layers[-1].parameters(), model.layers[0].parameters()
+    >>> nn.Adam([{"parameters": head, "lr": 0.1}, {"parameters": rest, "weight_decay": 0.01}], lr=0.001)
+    Adam(13 parameters in 2 groups:
+      group 0: 4 parameters, lr=0.1, betas=(0.9, 0.999), eps=1e-08
+      group 1: 9 parameters, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)
     """
 
     update: ClassVar[Update]
