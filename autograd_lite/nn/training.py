@@ -60,9 +60,10 @@ def fit(
     """Train `model` on the samples `X` with the targets `y`, and return what happened.
 
     X is a list of samples (lists of numbers, or a NumPy array), y one target for each: a number, a list of
-    numbers for a model of several outputs, or the index of the class. `loss` is a name ("mse",
-    "bce_with_logits", "cross_entropy", "hinge") or a function of all outputs and all targets of a batch;
-    `optimizer` a name ("adam", "sgd", with `lr`) or an optimizer made for this model.
+    numbers for a model of several outputs, or the index of the class. `loss` is a name in `nn.LOSSES` ("mse",
+    "cross_entropy" ...), one of these with settings, `functools.partial(nn.huber, delta=0.5)`, or a function
+    of all outputs and all targets of a batch; `optimizer` a name in `nn.OPTIMIZERS` ("adam", "sgd" ..., with
+    `lr`) or an optimizer made for this model.
 
     Without `batch_size` every epoch is one step on all samples; with it, the samples are shuffled by `seed`
     in every epoch, and the last batch is as short as it comes out. With a named loss each sample runs forward
