@@ -279,6 +279,15 @@ def test_parts_of_a_sequential():
     assert nn.Sequential()([1.0, 2.0]) == [1.0, 2.0]
 
 
+def test_activations_given_as_functions():
+    x = [0.5, -1.0]
+    for named, function in [("tanh", ops.tanh), ("tanh", Value.tanh), ("softmax", ops.softmax),
+                            ("relu", lambda v: v.relu()),
+                            ("leaky_relu", partial(ops.leaky_relu, slope=0.01))]:
+        assert [v.data for v in nn.Activation(function)(x)] == [v.data for v in nn.Activation(named)(x)]
+    assert repr(nn.Sequential(ops.softmax, Value.tanh)) == "Sequential('softmax', 'tanh')"
+
+
 def test_a_layer_of_one_neuron_in_a_sequential():
     model = nn.Sequential(nn.Layer(2, 1), "tanh", nn.Dropout(0.0), nn.Residual(nn.Layer(1, 1)), seed=0)
     assert len(model([1.0, 2.0])) == 1
@@ -352,6 +361,9 @@ def run(*parts):
     (lambda: nn.Activation("softmx"), "did you mean 'softmax'"),
     (lambda: nn.Activation("tanh", slope=0.1), "activation 'tanh' takes no settings, got slope=0.1"),
     (lambda: nn.Activation("leaky_relu", alpha=0.1), "activation 'leaky_relu' takes slope, got alpha=0.1"),
+    (lambda: nn.Activation(ops.sum), "an op of one operand, and sum takes any number of them"),
+    (lambda: nn.MLP(2, [2, 1], activation=ops.maximum), "an op of one operand, and maximum takes 2"),
+    (lambda: nn.MLP(2, [2, 1], activation="softmax"), "softmax is of all numbers of a sample together"),
     (lambda: nn.Activation("softmax", dim=1), "activation 'softmax' takes no settings"),
     (lambda: nn.Activation(lambda v: v, slope=1.0), "takes no settings"),
     (lambda: nn.Sequential(nn.Linear), "part 0 is .*: call it, Linear"),

@@ -47,6 +47,9 @@ def activation_named(activation: Any, *further: str) -> tuple[str, Callable[[Val
     if not isinstance(activation, str):
         if not callable(activation):
             raise ArgumentError(f"activation is a name or a function of one Value, got {activation!r}")
+        if isinstance(activation, ops.Op) and activation.arity != 1:
+            raise ArgumentError(f"an activation is an op of one operand, and {activation.name} takes "
+                                f"{activation.arity or 'any number of them'}")
         name = getattr(activation, "name", None) or getattr(activation, "__name__", "custom")
         return str(name), activation
     if activation == "linear":
@@ -74,6 +77,8 @@ class Activation(Module):
     """
 
     def __init__(self, activation: AnyActivation, **settings: float) -> None:
+        given: Any = activation
+        activation = "softmax" if given is ops.softmax else activation
         self._of_all = _OF_ALL.get(activation) if isinstance(activation, str) else None
         self._activate: Callable[[Value], Value] | None = None
         if self._of_all is not None:
