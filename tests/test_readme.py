@@ -1,4 +1,4 @@
-"""What the README shows is what happens.
+"""What the README and the page on training show is what happens.
 
 Every ```python block runs, in order, in one namespace. A ```text block right after one is what it must print.
 """
@@ -27,10 +27,14 @@ def readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def blocks_of(text: str) -> list[Block]:
+    fences = re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", text, re.MULTILINE | re.DOTALL)
+    return [Block(f[1], f[2], text[: f.start(2)].count("\n") + 1) for f in fences]
+
+
 @pytest.fixture(scope="module")
 def blocks(readme: str) -> list[Block]:
-    fences = re.finditer(r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$", readme, re.MULTILINE | re.DOTALL)
-    return [Block(f[1], f[2], readme[: f.start(2)].count("\n") + 1) for f in fences]
+    return blocks_of(readme)
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +60,26 @@ def test_each_command_stands_on_its_own(commands: list[str]) -> None:
         assert not re.search(r"\bdot\b|apt-get|brew|sudo", command), "needs nothing but Python and pip"
 
 
-def test_python_blocks_print_what_the_readme_says(
-    blocks: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["README.md", "docs/training.md"])
+def test_python_blocks_print_what_the_page_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    blocks = blocks_of((ROOT / name).read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)  # blocks that save files save them here
     space: dict[str, object] = {"__name__": "readme"}
     ran = 0
     for block, after in zip(blocks, [*blocks[1:], Block("", "", 0)], strict=True):
         if block.language != "python":
             continue
-        # Padded with empty lines, so that a traceback names the README's own line.
-        code = compile("\n" * (block.line - 1) + block.text, "README.md", "exec")
+        # Padded with empty lines, so that a traceback names the page's own line.
+        code = compile("\n" * (block.line - 1) + block.text, name, "exec")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(code, space)
         ran += 1
         if after.language == "text":
-            assert printed.getvalue().rstrip() == after.text.rstrip(), f"README.md line {after.line}"
+            assert printed.getvalue().rstrip() == after.text.rstrip(), f"{name} line {after.line}"
         else:
-            assert not printed.getvalue(), f"README.md line {block.line}: prints, and no text block follows"
+            assert not printed.getvalue(), f"{name} line {block.line}: prints, and no text block follows"
     assert ran
 
 
