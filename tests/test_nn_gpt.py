@@ -180,7 +180,7 @@ def test_fit_trains_it_on_texts_of_any_length():
     model = nn.GPT(len(tokenizer), width=8, heads=2, context=4, seed=0)
     before = [model.loss(tokenizer.encode(text)).data for text in texts]
     history = nn.fit(
-        model, X, y, loss=nn.next_token_loss, lr=0.03, epochs=60, batch_size=2, schedule="linear", seed=0,
+        model, X, y, loss=nn.next_token_loss, lr=0.03, epochs=40, batch_size=2, schedule="linear", seed=0,
         validation=(X, y), progress=False,
     )  # fmt: skip
     whole = nn.next_token_loss([nn.GPT(len(tokenizer), width=8, heads=2, context=4, seed=0)(x) for x in X], y)
@@ -289,9 +289,9 @@ def test_draws_follow_the_probabilities():
         parameter[0].data = number
     model.token_embedding.weight[0][0].data = 1e3  # after the norm: (√2, 0)
     shares = [math.exp(logit.data) for logit in model([0])[0]]
-    made = [model.generate(0, length=1, seed=rng)[0] for _ in range(2000)]
-    found = [made.count(token) / 2000 for token in range(3)]
-    assert found == pytest.approx([share / sum(shares) for share in shares], abs=0.04)
+    made = [model.generate(0, length=1, seed=rng)[0] for _ in range(1000)]
+    found = [made.count(token) / 1000 for token in range(3)]
+    assert found == pytest.approx([share / sum(shares) for share in shares], abs=0.05)
 
 
 def test_generating_stops_and_leaves_no_trace():

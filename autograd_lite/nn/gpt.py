@@ -198,21 +198,11 @@ class GPT(Module):
         'aaaaa'
         """
         waiting = self._checked([start] if is_number(start) else start)
-        most = self.context + 1 - len(waiting)  # the last one is made and not looked at
-        length = most if length is None else length
-        if not is_whole(length) or not 0 <= length <= most:
-            more = f"0 to {most} more, got length={length!r}" if most >= 0 else "no more"
-            raise ArgumentError(f"{self._title} has a context of {self.context} tokens: after "
-                                f"{len(waiting)} it can make {more}")
-        if stop is not None and not (is_whole(stop) and 0 <= stop < self.vocabulary):
-            raise ArgumentError(f"stop is one of the tokens 0 to {self.vocabulary - 1}, or None, "
-                                f"got {stop!r}")
-        if not is_number(temperature) or not 0.0 <= temperature < math.inf:
-            raise ArgumentError(f"temperature is a number of at least 0, got {temperature!r}: 1 draws as the "
-                                "model says, 0 takes what is most likely")
+        most = self._length(len(waiting), length)
+        _check_drawing(stop, temperature, self)
         rng, cache, made = random_source(seed), self.new_cache(), list[int]()
         with no_grad():
-            while len(made) < length:
+            while len(made) < most:
                 logits = self(waiting, cache)[-1]
                 token = _drawn([logit.data for logit in logits], temperature, rng)
                 if token == stop:
@@ -252,6 +242,16 @@ class GPT(Module):
 
     def _kind(self) -> str:
         return GPT.__repr__(self)
+
+    def _length(self, before: int, length: int | None) -> int:
+        """How many tokens to make after so many."""
+        most = self.context + 1 - before  # the last one is made and not looked at
+        wanted = most if length is None else length
+        if not is_whole(wanted) or not 0 <= wanted <= most:
+            more = f"0 to {most} more, got length={length!r}" if most >= 0 else "no more"
+            raise ArgumentError(f"{self._title} has a context of {self.context} tokens: after {before} "
+                                f"it can make {more}")
+        return int(wanted)
 
     def _embedded(self, tokens: Any, before: int) -> Vectors:
         """A vector for each token: what it is plus where it stands, the first at the position `before`."""
@@ -309,6 +309,14 @@ def next_token_loss(outputs: Sequence[Vectors], targets: Sequence[Sequence[int]]
 
 def _sum(left: Sequence[Value], right: Sequence[Value]) -> list[Value]:
     return list(map(add, left, right))
+
+
+def _check_drawing(stop: Any, temperature: Any, model: GPT) -> None:
+    if stop is not None and not (is_whole(stop) and 0 <= stop < model.vocabulary):
+        raise ArgumentError(f"stop is one of the tokens 0 to {model.vocabulary - 1}, or None, got {stop!r}")
+    if not is_number(temperature) or not 0.0 <= temperature < math.inf:
+        raise ArgumentError(f"temperature is a number of at least 0, got {temperature!r}: 1 draws as the "
+                            "model says, 0 takes what is most likely")
 
 
 def _drawn(logits: list[float], temperature: float, rng: RandomSource) -> int:
