@@ -118,7 +118,7 @@ def test_a_plateau_state_that_does_not_fit_changes_nothing():
     good = schedule.state_dict()
     assert good == {"best": 1.0, "waited": 0, "resting": 0, "current": 0.5}
     schedule.state_dict()["current"] = 0.125
-    assert schedule.state_dict() == good
+    assert schedule(2) == 0.5
     for bad in ({}, 3, {**good, "best": "1"}, {**good, "waited": -1}, {**good, "resting": 0.5},
                 {**good, "current": 2.0}, {**good, "more": 1}):  # fmt: skip
         with pytest.raises(ArgumentError, match="saved state"):
