@@ -303,6 +303,10 @@ def test_generating_stops_and_leaves_no_trace():
     assert text == model.generate(4, seed=1) == model.generate([4], seed=random.Random(1))
     assert model.generate(4, stop=text[3], seed=1) == text[: text.index(text[3])]
     assert model.generate(4, length=0) == []
+    seen = []
+    with watching(lambda module, inputs, output: seen.append(output)):
+        model.generate(4, length=1)
+    assert all(score.is_leaf for score in seen[-1][0])  # the model's answer is computed, and has no graph
     assert [parameter.grad for parameter in model.parameters()] == before
 
 
