@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from autograd_lite import nn
-from autograd_lite.engine import detect_anomaly, no_grad
+from autograd_lite.engine import Value, detect_anomaly, no_grad
 from autograd_lite.errors import AnomalyError, ArgumentError
 from autograd_lite.nn import MLP, Adam, TrainingError, fit
 
@@ -127,3 +127,156 @@ def test_a_step_to_infinity_is_taken_back_even_the_last():
 def test_training_without_gradients_is_refused():
     with no_grad(), pytest.raises(ArgumentError, match="the loss depends on no parameter"):
         fit(xor_model(), X, Y)
+
+
+# where it began
+
+
+def messages(model, samples, targets, **settings):
+    with pytest.raises(TrainingError) as caught:
+        fit(model, samples, targets, **settings)
+    assert caught.value.history.stopped.split(" in epoch")[0] in str(caught.value)
+    return str(caught.value)
+
+
+class Logarithm(nn.Module):
+    """log(w x0 + x1), with dropout on w x0."""
+
+    def __init__(self, p=0.0, seed=0):
+        self.w, self.drop = Value(1.0), nn.Dropout(p, seed=seed)
+
+    def forward(self, x):
+        return (self.drop([self.w * x[0]])[0] + x[1]).log()
+
+
+def test_the_node_the_sample_and_the_line_are_named():
+    told = messages(Logarithm(), [[1.0, 1.0], [2.0, 1.0], [3.0, -3.0]], [0.0] * 3, epochs=1)
+    assert "the loss is inf in epoch 1 (lr 0.001); nothing was changed." in told
+    assert "It began here: log(0) gave -inf" in told
+    assert "made at test_nn_fit_trouble.py:" in told
+    assert "its domain is a > 0" in told
+    assert "(at sample 2)" in told
+    assert "clip_norm=1.0" in told
+
+
+def test_the_sample_is_numbered_as_in_x_though_others_are_held_out():
+    samples = [[1.0, 1.0]] * 20
+    samples[11] = [-2.0, 1.0]
+    told = messages(Logarithm(), samples, [0.0] * 20, batch_size=3, validation=0.3, seed=0, epochs=1)
+    assert "log(-1" in told
+    assert "(at sample 11)" in told  # the eighth or so of those that are trained on
+
+
+def test_dropout_drops_the_same_when_it_is_looked_at():
+    # log(0) only where the first sample's w x0 is dropped, which depends on the generator alone
+    for seed in range(6):
+        model = Logarithm(p=0.5, seed=seed)
+        state = model.drop.rng.getstate()
+        told = messages(model, [[1.0, 0.0]] * 40, [0.0] * 40, epochs=100, lr=1e-6)
+        assert "It began here: log(0) gave -inf" in told
+        first = next(k for k, number in enumerate(draws(state, 40)) if number < 0.5)
+        assert f"(at sample {first})" in told
+        assert model.drop.rng.getstate() == state  # as before the batch
+
+
+def draws(state, count):
+    rng = random.Random()
+    rng.setstate(state)
+    return [rng.random() for _ in range(count)]
+
+
+def test_a_batch_in_one_graph_is_named_by_its_samples():
+    model = nn.Sequential(nn.Linear(1, 2, seed=0), nn.BatchNorm(2), nn.Linear(2, 1, seed=1), "log")
+    told = messages(model, [[1.0], [2.0], [3.0]], [0.0] * 3, epochs=1)
+    assert "log(" in told
+    assert "(in the batch of samples 0, 1, 2)" in told
+    whole = MLP(1, [1], seed=0)
+    told = messages(whole, [[1.0]] * 6, [0.0] * 6, loss=lambda out, y: nn.mse(out, y) / 0.0, epochs=1)
+    assert "(in the batch of samples 0, 1, 2, 3, …)" in told
+
+
+def test_a_gradient_a_penalty_and_a_step_are_named():
+    told = messages(MLP(1, [1], output="sqrt", init=lambda *_: 0.0), [1, 2], [1, 2])
+    assert "It began here: going back through sqrt(0)" in told
+    assert "model/layer 0/neuron 0" in told
+    told = messages(MLP(1, [1], seed=0), [1, 2], [1, 2], penalty=lambda parameters: parameters[0] / 0.0)
+    assert "the penalty is" in told
+    assert "(in the penalty)" in told
+    told = messages(MLP(1, [1], seed=0), [1e3, 2e3], [1.0, 2.0], optimizer="sgd", lr=1.7e308)
+    assert "It was layers.0.neurons.0.w.0, whose gradient was " in told
+
+
+def test_buffers_and_generators_go_back_with_the_parameters():
+    model = nn.Sequential(
+        nn.Linear(1, 2, seed=0), nn.BatchNorm(2), nn.Dropout(0.5, seed=3), nn.Linear(2, 1, seed=1))
+    states = []
+
+    def growing(outputs, targets):
+        return nn.mse(outputs, targets) * (1.0 if len(states) < 2 else 1e308)
+
+    def remember(event):
+        states.append((model.state_dict(), model.layers[2].rng.getstate()))
+
+    messages(model, [[1.0], [2.0], [4.0]], [9.0, 0.0, 0.0], loss=growing, epochs=50, callbacks=remember)
+    # the loss broke in epoch 3; the parameters are those before the step of epoch 2, which gave a finite one
+    assert (model.state_dict(), model.layers[2].rng.getstate()) == states[0]
+    assert not model.training
+
+
+def test_an_epoch_that_is_not_finished_is_not_told():
+    model = MLP(1, [1], seed=0)
+    with pytest.raises(TrainingError) as caught:
+        fit(model, [1, 2, 3], [1, 2, 3], optimizer="sgd", lr=1e80, batch_size=1, epochs=5, seed=0)
+    history = caught.value.history
+    assert len(history) == len(history.loss) == len(history.grad_norm) == len(history.attempt)
+    assert history.attempts == []
+
+
+# Ctrl-C in other places
+
+
+class Slow(nn.Module):
+    """Raises at the given call while it is measured."""
+
+    def __init__(self, at):
+        self.w, self.left = Value(0.5), at
+
+    def forward(self, x):
+        self.left -= not self.training
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self.w * x[0]
+
+
+@pytest.mark.parametrize(("at", "epochs"), [(1, 0), (2, 0), (3, 1), (4, 2)])
+def test_ctrl_c_while_the_model_is_measured(at, epochs):
+    model, twin = Slow(at), Slow(10**9)
+    history = fit(model, [1, 2], [1, 2], lr=0.1, epochs=9, validation=([3], [3]))
+    steps = max(0, at - 1)  # the first call looks whether all fits; then one follows each step
+    fit(twin, [1, 2], [1, 2], lr=0.1, epochs=steps)
+    assert model.w.data == twin.w.data
+    assert len(history) == len(history.val_loss) == epochs
+    assert history.stopped.startswith(f"interrupted by Ctrl-C in epoch {max(1, steps)}")
+    assert not model.training
+
+
+def test_ctrl_c_in_a_batch_takes_back_what_the_model_remembers():
+    class Interrupting(nn.BatchNorm):
+        calls = 0
+
+        def forward_batch(self, rows):
+            answer = super().forward_batch(rows)
+            self.calls += self.training
+            if self.calls == 3:
+                raise KeyboardInterrupt
+            return answer
+
+    def network(norm):
+        return nn.Sequential(
+            nn.Linear(1, 2, seed=0), norm(2), nn.Dropout(0.5, seed=1), nn.Linear(2, 1, seed=2))
+
+    model, twin = network(Interrupting), network(nn.BatchNorm)
+    fit(model, [1, 2, 4], [1, 2, 3], lr=0.1, epochs=9)
+    fit(twin, [1, 2, 4], [1, 2, 3], lr=0.1, epochs=2)
+    assert model.state_dict() == twin.state_dict()
+    assert model.layers[2].rng.getstate() == twin.layers[2].rng.getstate()

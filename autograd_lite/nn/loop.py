@@ -54,21 +54,28 @@ class Training:
         if self.plan.epochs == 0:
             self.ending = Ending("epochs", "all 0 epochs done")
 
-    def take_note(self, measured: Measured) -> EpochEnd:
-        """Write the epoch into the history, keep its weights if they are the best; returns what to tell."""
+    def take_note(self, measured: Measured) -> None:
+        """Write the epoch into the history; keep its weights if they are the best."""
         plan, epoch = self.plan, self.epochs.epoch
-        numbers = measured._asdict()
-        metrics = numbers.pop("metrics")
-        seconds = time.perf_counter() - self.clock
-        self.history._add(seconds, metrics, epoch=epoch, attempt=self.attempt, **numbers)
+        self.history._add(
+            time.perf_counter() - self.clock, measured.metrics, epoch=epoch, attempt=self.attempt,
+            loss=measured.loss, penalty=measured.penalty, val_loss=measured.val_loss, lr=measured.lr,
+            grad_norm=measured.grad_norm,
+        )  # fmt: skip
         if self.best.sees(measured.watched, epoch) and self.keeps_best:
             self.best_weights = self.epochs.model.weights()
         self.attempt_best.sees(measured.watched, epoch)
         self.plateau.sees(measured.loss, epoch)
         if plan.schedule is not None:
             plan.schedule.observe(measured.watched)
-        return EpochEnd(epoch, plan.epochs, measured.loss, measured.lr, plan.model, plan.optimizer,
-                        self.history, measured.val_loss, metrics, self.attempt)  # fmt: skip
+
+    def event(self, measured: Measured) -> EpochEnd:
+        """What callbacks are told of the epoch."""
+        plan = self.plan
+        return EpochEnd(
+            self.epochs.epoch, plan.epochs, measured.loss, measured.lr, plan.model, plan.optimizer,
+            self.history, measured.val_loss, measured.metrics, self.attempt,
+        )  # fmt: skip
 
     def decide(self, told: object) -> bool:
         """What comes after an epoch: the next, an end, or another start (and then True is returned).

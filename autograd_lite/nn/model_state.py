@@ -80,7 +80,8 @@ class ModelState:
         """`train()` or `eval()` of every module, or of each its own."""
         each = training if isinstance(training, list) else [training] * len(self.modules)
         for module, flag in zip(self.modules, each, strict=True):
-            module.training = flag
+            if module.training is not flag:  # looking is quicker than setting, and this comes every epoch
+                module.training = flag
 
     def buffer_names(self) -> list[str]:
         """The name of every number in the buffers."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from ..errors import ArgumentError, AutogradError
-from .history import EpochEnd
+from .epochs import Measured
 
 __all__ = ["ProgressBar"]
 
@@ -22,11 +22,12 @@ class ProgressBar:
     def __init__(self, total: int, progress: bool | Literal["auto"]) -> None:
         self._bar = _new_bar(total, progress)
 
-    def advance(self, event: EpochEnd) -> None:
+    def advance(self, measured: Measured) -> None:
         """One epoch is done."""
         if self._bar is not None:
-            held_out = "" if event.val_loss is None else f", val_loss {event.val_loss:.4g}"
-            self._bar.set_postfix_str(f"loss {event.loss:.4g}{held_out}, lr {event.lr:.3g}", refresh=False)
+            held_out = "" if measured.val_loss is None else f", val_loss {measured.val_loss:.4g}"
+            told = f"loss {measured.loss:.4g}{held_out}, lr {measured.lr:.3g}"
+            self._bar.set_postfix_str(told, refresh=False)
             self._bar.update()
 
     def extend(self, total: int) -> None:

@@ -168,10 +168,12 @@ def _run(
             file.open(training)
             bar.skip(training.epochs.epoch)
         while training.ending is None:
-            event = training.take_note(training.epochs.run())
-            bar.advance(event)
-            if training.decide(_first_word(listeners, event)):
-                bar.extend(event.epoch + event.epochs)
+            measured = training.epochs.run()
+            training.take_note(measured)
+            bar.advance(measured)
+            told = _first_word(listeners, training.event(measured)) if listeners else None
+            if training.decide(told):
+                bar.extend(training.epochs.epoch + training.plan.epochs)
             if file is not None:
                 file.after_epoch(training)
         history = training.finish()
