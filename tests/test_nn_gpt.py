@@ -331,6 +331,8 @@ def test_generating_stops_and_leaves_no_trace():
         (lambda: nn.GPT(**SMALL).loss([0] * 10), "has a context of 8 tokens, got 9"),
         (lambda: nn.GPT(**SMALL).loss([0, 7]), "token 1 is 7"),
         (lambda: nn.GPT(**SMALL).loss([0]), "at least two, got .0."),
+        (lambda: nn.Block(4)(3), 'Block "block" takes a list of tokens, each a list of 4 numbers, got 3'),
+        (lambda: nn.Block(4)([[1.0]]), 'Block "block" takes 4 numbers for a sample, got 1'),
         (lambda: nn.GPT(**SMALL).generate(5), "token 0 is 5"),
         (lambda: nn.GPT(**SMALL).generate(0, length=9), "after 1 it can make 0 to 8 more, got length=9"),
         (lambda: nn.GPT(**SMALL).generate([0] * 10), "context of 8 tokens: after 10 it can make no more"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import random
 
 __all__ = [
-    "AttentionHead", "KeysValues", "SelfAttention", "Vectors", "attention_weights",
+    "AttentionHead", "KeysValues", "SelfAttention", "Vectors", "as_vectors", "attention_weights",
     "scaled_dot_product_attention",
 ]  # fmt: skip
 
@@ -123,7 +123,7 @@ class AttentionHead(Module):
 
     def forward(self, tokens: Any, cache: KeysValues | None = None) -> Vectors:
         """An answer of `size` numbers for each token; `cache` is that of the tokens before these."""
-        vectors = _as_vectors(tokens, self.width, self)
+        vectors = as_vectors(tokens, self.width, self)
         cache = KeysValues() if cache is None else _usable(cache, self)
         queries = [self.query(vector) for vector in vectors]
         keys, values = [self.key(vector) for vector in vectors], [self.value(vector) for vector in vectors]
@@ -133,7 +133,7 @@ class AttentionHead(Module):
 
     def weights(self, tokens: Any) -> Vectors:
         """For each token how much of its attention goes to each token that it sees; they add up to 1."""
-        vectors = _as_vectors(tokens, self.width, self)
+        vectors = as_vectors(tokens, self.width, self)
         queries, keys = [self.query(vector) for vector in vectors], [self.key(vector) for vector in vectors]
         return attention_weights(queries, keys, causal=self.causal)
 
@@ -200,7 +200,7 @@ class SelfAttention(Module):
         With a `cache` the tokens follow those of the calls before that had the same cache. That takes causal
         attention, where no later token changes what an earlier one saw; `ArgumentError` otherwise.
         """
-        vectors = _as_vectors(tokens, self.width, self)
+        vectors = as_vectors(tokens, self.width, self)
         caches = [None] * len(self.heads) if cache is None else cache
         if len(caches) != len(self.heads):
             raise ArgumentError(f"{self._title} has {len(self.heads)} heads, and this cache is for "
@@ -213,7 +213,7 @@ class SelfAttention(Module):
 
     def weights(self, tokens: Any) -> list[Vectors]:
         """For each head, for each token: how much of its attention goes to each token that it sees."""
-        vectors = _as_vectors(tokens, self.width, self)
+        vectors = as_vectors(tokens, self.width, self)
         return [head.weights(vectors) for head in self.heads]
 
     def __repr__(self) -> str:
@@ -224,8 +224,8 @@ class SelfAttention(Module):
         return SelfAttention.__repr__(self)
 
 
-def _as_vectors(tokens: Any, width: int, owner: Module) -> list[Any]:
-    """The tokens, each a vector of `width` Values."""
+def as_vectors(tokens: Any, width: int, owner: Module) -> list[Any]:
+    """The tokens, each a vector of `width` Values; `ArgumentError`, naming the `owner`, for anything else."""
     unordered = isinstance(tokens, (Value, str, bytes, dict, set))
     if unordered or not hasattr(tokens, "__len__") or not len(tokens):
         raise ArgumentError(f"{owner._title} takes a list of tokens, each a list of {width} numbers, "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..engine import Value, no_grad
 from ..errors import ArgumentError, AutogradError
-from .attention import KeysValues, SelfAttention, Vectors
+from .attention import KeysValues, SelfAttention, Vectors, as_vectors
 from .embedding import Embedding
 from .initialisation import Draw, Init, RandomSource, generator, initialiser, random_source
 from .inputs import as_size, is_number, is_whole, shown
@@ -69,7 +69,8 @@ class Block(Module):
     """One layer of a GPT: the tokens look at each other, then each works by itself.
 
     `x = x + attention(norm(x))`, then `x = x + mlp(norm(x))`: what a block finds out is added to what was
-    there, so that gradients also pass by it. The norms are `RMSNorm` without weights.
+    there, so that gradients also pass by it. The norms are `RMSNorm` without weights. Raises `ArgumentError`
+    for what is not a list of vectors of `width` numbers.
 
     >>> block = Block(4, heads=2, seed=0)
     >>> [len(vector) for vector in block([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])]
@@ -92,13 +93,15 @@ class Block(Module):
 
     def forward(self, tokens: Any, cache: Sequence[KeysValues] | None = None) -> Vectors:
         """A vector for each token's; `cache` as for `SelfAttention`."""
+        tokens = as_vectors(tokens, self.attention.width, self)
         answers = self.attention([self.attention_norm(token) for token in tokens], cache)
-        tokens = [_sum(token, answer) for token, answer in zip(tokens, answers, strict=True)]
-        return [_sum(token, self.mlp(self.mlp_norm(token))) for token in tokens]
+        vectors = [_sum(token, answer) for token, answer in zip(tokens, answers, strict=True)]
+        return [_sum(vector, self.mlp(self.mlp_norm(vector))) for vector in vectors]
 
     def attention_weights(self, tokens: Any) -> list[Vectors]:
         """For each head, for each token: how much of its attention goes to each token that it sees."""
-        return self.attention.weights([self.attention_norm(token) for token in tokens])
+        vectors = as_vectors(tokens, self.attention.width, self)
+        return self.attention.weights([self.attention_norm(vector) for vector in vectors])
 
 
 class GPT(Module):
