@@ -167,7 +167,7 @@ def test_what_the_curves_say() -> None:
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy", "learning rate"]
     assert loss.get_yscale() == "log"
     assert [text.get_text() for text in loss.get_legend().get_texts()] == [
-        "training", "validation", "best: 0.5 in epoch 18",
+        "training", "validation", "best: 0.5\nin epoch 18",
     ]  # fmt: skip
     assert "new start" in [text.get_text() for text in loss.texts]
     assert list(accuracy.lines[0].get_ydata()) == FULL.metrics["accuracy"]

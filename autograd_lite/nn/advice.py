@@ -82,7 +82,7 @@ def _gradients(layers: Sequence[LayerReport]) -> Iterator[Finding]:
         yield Finding("no gradient", (first.name,), told)
     elif begin * APART <= end:
         yield Finding("vanishing", (first.name,), (
-            f"the gradient of a typical parameter in {first.name} is {begin / end:.1g} of that in "
+            f"the gradient of a typical parameter in {first.name} is {_share(begin / end)} of that in "
             f"{last.name}, a factor of {(begin / end) ** (1 / depth):.2g} a layer: the first layers learn "
             f"next to nothing. {_against_vanishing(layers)}"))
     whole = math.hypot(*(layer.gradient for layer in layers if layer.gradient is not None))
@@ -100,6 +100,11 @@ def _gradients(layers: Sequence[LayerReport]) -> Iterator[Finding]:
 _CALM = ("Clip it (fit(..., clip_norm=1.0)), start with smaller weights (init=\"xavier_uniform\", or "
          "\"he_normal\" for ReLU), or normalise between the layers; where one layer is used again and again, "
          "its weights' largest singular value should be near 1.")
+
+
+def _share(share: float) -> str:
+    """1/110,000 rather than 9.1e-06, as long as that can be read."""
+    return f"1/{float(f'{1 / share:.2g}'):,.0f}" if share > 1e-9 else f"{share:.1g}"
 
 
 def _what_stops(layers: Sequence[LayerReport]) -> str:
@@ -180,8 +185,8 @@ def _steps(layers: Sequence[LayerReport]) -> Iterator[Finding]:
     if high:
         layer, ratio = max(high, key=lambda pair: pair[1])
         yield Finding("steps too large", tuple(layer.name for layer, _ in high), (
-            f"one step changes {100 * ratio:.2g} % of the weights of {layer.name} (‖step‖ / ‖weights‖); "
-            "0.1 % is usual. Lower the lr, warm it up, or clip the gradient."))
+            f"one step of {layer.name} is {ratio:.2g} times as long as its weights (‖step‖ / ‖weights‖); "
+            "0.001 is usual. Lower the lr, warm it up, or clip the gradient."))
     elif ratios and all(ratio < STEP_LOW for _, ratio in ratios):
         layer, ratio = max(ratios, key=lambda pair: pair[1])
         yield Finding("steps too small", tuple(layer.name for layer, _ in ratios), (

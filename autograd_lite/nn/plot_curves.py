@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
 from .inputs import is_whole, shown
-from .plot_style import BLUE, DASHES, GRID, ORANGE, QUIET, SERIES, drawn, new_figure, one_axes
+from .plot_style import BLUE, DASHES, GRID, ORANGE, QUIET, SERIES, drawn, log_axis, new_figure, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +42,12 @@ def loss_curves(history: Any, *, ax: Axes | None = None, title: str = "Loss") ->
     runs = _runs(history)
     if ax is not None:
         figure, top = one_axes(ax, 0, 0)
-        _losses(top, runs, title)
+        _losses(top, runs, title, beside=False)
         return figure
     metrics = list(dict.fromkeys(name for run in runs.values() for name in _metrics(run)))
     rates = any(len(set(run.lr)) > 1 for run in runs.values())
     heights = [3.0] + [1.5] * len(metrics) + [1.3] * rates
-    figure = new_figure(7.0, 0.6 + sum(heights))
+    figure = new_figure(7.6, 0.6 + sum(heights))
     panels = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     _losses(panels[0], runs, title)
     for panel, name in zip(panels[1:], metrics, strict=False):
@@ -74,7 +74,7 @@ def _runs(history: Any) -> dict[str, Any]:
     return {str(name): run for name, run in runs.items()}
 
 
-def _losses(axes: Axes, runs: Mapping[str, Any], title: str) -> None:
+def _losses(axes: Axes, runs: Mapping[str, Any], title: str, beside: bool = True) -> None:
     alone = len(runs) == 1
     for index, (name, run) in enumerate(runs.items()):
         colour, dash = SERIES[index % len(SERIES)], DASHES[index // len(SERIES) % len(DASHES)]
@@ -88,8 +88,10 @@ def _losses(axes: Axes, runs: Mapping[str, Any], title: str) -> None:
         _mark_restarts(axes, epochs, run, words=alone)
     _sensible_axis(axes, [loss for run in runs.values() for loss in (*run.loss, *_validation(run))])
     _label(axes, "loss", title)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper right")
+    if beside and len(axes.get_legend_handles_labels()[0]) > 1:  # where no curve can cross it
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    else:
+        axes.legend(loc="best")
 
 
 def _metric(axes: Axes, runs: Mapping[str, Any], name: str) -> None:
@@ -111,7 +113,7 @@ def _rates(axes: Axes, runs: Mapping[str, Any]) -> None:
         axes.plot(_epochs(run), run.lr, color=QUIET if same else SERIES[index % len(SERIES)])
     rates = sorted(rate for run in runs.values() for rate in run.lr)
     if rates[0] > 0.0 and rates[-1] >= _LOG_FROM * rates[len(rates) // 2]:
-        axes.set_yscale("log")
+        log_axis(axes)
     else:
         axes.set_ylim(0.0, 1.08 * rates[-1] or 1.0)
     _label(axes, "learning rate")
@@ -131,9 +133,8 @@ def _mark_best(axes: Axes, epochs: Sequence[int], losses: Sequence[float], colou
     if not finite:
         return
     loss, epoch = min(finite)
-    # the words stand in the legend, where no curve can cross them
     axes.plot([epoch], [loss], "o", color=colour, markersize=6, markeredgecolor="white", zorder=5,
-              label=f"best: {loss:.3g} in epoch {epoch}" if words else None)
+              label=f"best: {loss:.3g}\nin epoch {epoch}" if words else None)
 
 
 def _mark_restarts(axes: Axes, epochs: Sequence[int], run: Any, words: bool) -> None:
@@ -174,7 +175,7 @@ def _metrics(run: Any) -> dict[str, list[float]]:
 def _sensible_axis(axes: Axes, numbers: Iterable[float]) -> None:
     finite = [number for number in numbers if math.isfinite(number)]
     if finite and min(finite) > 0.0 and max(finite) >= _LOG_FROM * min(finite):
-        axes.set_yscale("log")
+        log_axis(axes)
 
 
 # learning rates
@@ -200,8 +201,8 @@ def rate_curve(found: Any, *, ax: Axes | None = None, title: str = "Loss by lear
     if shape:  # where the loss breaks away the axis does not follow
         low, start = min(shape), max(shape[0], min(shape))
         if low > 0.0 and start >= _LOG_FROM * low:
-            axes.set_yscale("log")
             axes.set_ylim(low / 1.5, 3.0 * start)
+            log_axis(axes)
         else:
             room = (start - low) or abs(low) or 1.0
             axes.set_ylim(low - 0.1 * room, start + 0.7 * room)

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, nearest
 from .inputs import shown
-from .plot_style import DASHES, GRID, INK, MARKERS, QUIET, SERIES, drawn, heat_map, new_figure, one_axes
+from .plot_style import (
+    DASHES,
+    GRID,
+    INK,
+    MARKERS,
+    QUIET,
+    SERIES,
+    drawn,
+    heat_map,
+    log_axis,
+    new_figure,
+    one_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,9 +188,10 @@ def gradient_flow(
     """The size of the gradient in each layer, on a logarithmic axis: level where a network can learn.
 
     `report` is what `diagnose` returned, or a dict of several under their names, such as before and after a
-    cure. The size is the root mean square over the layer's parameters; layers without parameters are left
-    out, and a gradient of exactly 0 is drawn as an open mark at the lower edge. Returns the matplotlib
-    `Figure`. Raises `ArgumentError` for something else than reports.
+    cure. The size is the root mean square over the layer's parameters. Layers without parameters and those
+    that only normalise are left out, so that networks with and without them can be compared; a gradient of
+    exactly 0 is drawn as an open mark at the lower edge. Returns the matplotlib `Figure`. Raises
+    `ArgumentError` for something else than reports.
 
     >>> from autograd_lite import nn
     >>> report = nn.diagnose(nn.MLP(1, [4, 1], seed=0), [1.0, 2.0], [1.0, 2.0])
@@ -191,7 +204,8 @@ def gradient_flow(
             raise ArgumentError(f"gradient_flow takes what nn.diagnose returned, got {shown(one)}")
     figure, axes = one_axes(ax, 7.0, 3.4)
     lines = {
-        name: [(layer.name, size) for layer in one.layers if (size := layer.gradient_rms) is not None]
+        name: [(layer.name, size) for layer in one.layers
+               if (size := layer.gradient_rms) is not None and "Norm(" not in layer.kind]
         for name, one in reports.items()
     }
     sizes = [size for line in lines.values() for _, size in line if 0.0 < size < math.inf]
@@ -204,11 +218,12 @@ def gradient_flow(
         none = [place for place, (_, size) in enumerate(line) if size == 0.0]
         axes.plot(none, [floor] * len(none), linestyle="none", marker=MARKERS[index % len(MARKERS)],
                   markersize=6, markerfacecolor="white", markeredgecolor=colour, clip_on=False)
-    axes.set_yscale("log")
+    log_axis(axes)
     if any(size == 0.0 for line in lines.values() for _, size in line):
         axes.set_ylim(bottom=floor)
-    longest = max(lines.values(), key=len)
-    _name_layers(axes, [name for name, _ in longest])
+    names = [[name for name, _ in line] for line in lines.values()]
+    longest = max(names, key=len)
+    _name_layers(axes, longest if all(each == longest[: len(each)] for each in names) else [])
     axes.set_ylabel("|gradient|, root mean square")
     axes.set_title(title)
     axes.grid(axis="y")
@@ -220,10 +235,13 @@ def gradient_flow(
 
 def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     short = [name.removeprefix("layer ") for name in names]
-    if all(name.isdigit() for name in short):
+    if all(name.isdigit() for name in short):  # also where the networks name their layers differently
+        from matplotlib.ticker import MaxNLocator
+
         axes.set_xlabel("layer (0 is next to the input)")
-    else:
-        short = list(names)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return
+    short = list(names)
     crowded = sum(map(len, short)) > 70
     axes.set_xticks(range(len(short)), labels=short, rotation=35 if crowded else 0,
                     ha="right" if crowded else "center", rotation_mode="anchor")
@@ -245,7 +263,7 @@ def update_ratios(
         axes.plot(recorder.epochs, ratios, color=SERIES[index % len(SERIES)], label=name,
                   linestyle=DASHES[index // len(SERIES) % len(DASHES)])
     axes.axhline(1e-3, color=QUIET, linewidth=1.0, linestyle=(0, (5, 3)), label="rule of thumb")
-    axes.set_yscale("log")
+    log_axis(axes)
     axes.set_xlabel("epoch")
     axes.set_ylabel("‖step‖ / ‖weights‖")
     axes.set_title(title)

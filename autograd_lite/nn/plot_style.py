@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE", "DASHES", "GRID", "INK", "MARKERS", "ORANGE", "QUIET", "SERIES", "drawn", "heat_map",
-    "new_figure", "one_axes", "signed_map", "two_sided_map",
+    "log_axis", "new_figure", "one_axes", "signed_map", "two_sided_map",
 ]  # fmt: skip
 
 INK, QUIET, GRID, PAPER = "#24292f", "#57606a", "#d8dee4", "#ffffff"
@@ -81,6 +81,18 @@ def one_axes(ax: Any, width: float, height: float) -> tuple[Figure, Axes]:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax.get_figure(), ax
+
+
+def log_axis(axes: Axes) -> None:
+    """A logarithmic axis upwards; over little more than two powers of ten with 2 and 5 between them."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if low > 0.0 and high < 150.0 * low and 1e-4 < low < high < 1e5:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 @cache
