@@ -112,6 +112,17 @@ def test_every_optimizer_and_schedule_goes_on(tmp_path, optimizer, schedule):
     assert outcome(fit(pieces, X, Y, **settings), pieces) == expected
 
 
+@pytest.mark.parametrize("epoch", [3, 6, 8, 11])
+def test_a_plateau_is_noticed_across_the_pieces(tmp_path, epoch):
+    settings = {"lr": 1e-9, "epochs": 9, "restarts": nn.Restarts(2, patience=6), "seed": 0}
+    whole, model = MLP(2, [2, 1], seed=0), MLP(2, [2, 1], seed=0)
+    expected = outcome(fit(whole, X, Y, **settings), whole)
+    assert [attempt["last_epoch"] for attempt in expected[0]["attempts"]] == [7, 14, 23]
+    settings["checkpoint"] = tmp_path / "run.npz"
+    fit(model, X, Y, **settings, callbacks=stopping_at(epoch))
+    assert outcome(fit(model, X, Y, **settings), model) == expected
+
+
 def test_more_epochs_go_on(tmp_path):
     path, whole, model = tmp_path / "run.npz", network(), network()
     settings = {"lr": 0.05, "batch_size": 6, "seed": 1}
