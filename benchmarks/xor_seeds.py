@@ -2,11 +2,13 @@
 
     python benchmarks/xor_seeds.py                  # 2-4-1, 1,000 seeds, at most 500 epochs each: a table
     python benchmarks/xor_seeds.py --hidden 3       # other widths
+    python benchmarks/xor_seeds.py --hidden 2 --restarts 3     # the smallest, starting again
     python benchmarks/xor_seeds.py --micrograd      # micrograd's recipe beside it: ReLU, U(-1, 1), SGD, hinge
     python benchmarks/xor_seeds.py --json           # the same numbers as JSON
 
 A network counts as solved at the first epoch whose loss is below 0.05 with all four answers right: above or
-below one half for the recipe, above or below zero for the hinge loss.
+below one half for the recipe, above or below zero for the hinge loss. With restarts the epochs of all starts
+count, each start having at most 500 of its own.
 """
 
 from __future__ import annotations
@@ -26,28 +28,27 @@ from autograd_lite import nn
 SOLVED_LOSS = 0.05
 
 
-def epochs_of_recipe(seed: int, hidden: int, most: int) -> int | None:
+def epochs_of_recipe(seed: int, hidden: int, most: int, restarts: int) -> int | None:
     """Epochs until `MLP(2, [hidden, 1], activation="tanh")` with Adam 0.05 has solved XOR, None if never."""
     samples, targets = nn.data.xor()
     model = nn.MLP(2, [hidden, 1], activation="tanh", seed=seed)
-    how = {"loss": "mse", "optimizer": "adam", "lr": 0.05}
-    return _epochs(model, samples, targets, most, threshold=0.5, **how)
+    how: dict[str, Any] = {"loss": "mse", "optimizer": "adam", "lr": 0.05, "restarts": restarts}
+    return _epochs(model, samples, targets, most, threshold=0.5, seed=seed, **how)
 
 
-def epochs_of_micrograd(seed: int, hidden: int, most: int) -> int | None:
+def epochs_of_micrograd(seed: int, hidden: int, most: int, restarts: int) -> int | None:
     """The same for micrograd's defaults: ReLU, weights from U(-1, 1), plain descent on the hinge loss."""
     random.seed(seed)
-    samples, targets = nn.data.xor()
+    samples, signs = nn.data.xor(labels="signs")
     model = nn.MLP(2, [hidden, 1])
-    signs = [2 * target - 1 for target in targets]
-    return _epochs(model, samples, signs, most, threshold=0.0, loss="hinge", optimizer="sgd", lr=0.1)
+    how: dict[str, Any] = {"loss": "hinge", "optimizer": "sgd", "lr": 0.1, "restarts": restarts}
+    return _epochs(model, samples, signs, most, threshold=0.0, seed=seed, **how)
 
 
 def _epochs(
-    model: nn.MLP, samples: list[list[float]], targets: list[float], most: int, *, threshold: float,
-    **how: Any,
+    model: nn.MLP, samples: Any, targets: Any, most: int, *, threshold: float, **how: Any
 ) -> int | None:
-    wanted = [target > threshold for target in targets]
+    wanted = [bool(target > threshold) for target in targets]
 
     def is_right() -> bool:
         return [model(sample).data > threshold for sample in samples] == wanted
@@ -56,7 +57,7 @@ def _epochs(
         return event.loss < SOLVED_LOSS and is_right()
 
     history = nn.fit(model, samples, targets, epochs=most, callbacks=stop, progress=False, **how)
-    return len(history) if history.loss[-1] < SOLVED_LOSS and is_right() else None
+    return len(history) if history.stopped_early else None
 
 
 def measure(name: str, run: Any, seeds: int, jobs: int | None) -> dict[str, Any]:
@@ -83,18 +84,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--hidden", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=500, help="give up on a seed after so many")
+    parser.add_argument("--restarts", type=int, default=0, help="new starts after a plateau")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: one per processor)")
     parser.add_argument("--micrograd", action="store_true", help="measure micrograd's recipe too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     shape = f"2-{options.hidden}-1"
-    recipes = {f"{shape} tanh, Adam 0.05, mse": epochs_of_recipe}
+    starts = f", {options.restarts} restarts" if options.restarts else ""
+    recipes = {f"{shape} tanh, Adam 0.05, mse{starts}": epochs_of_recipe}
     if options.micrograd:
-        recipes[f"{shape} ReLU, SGD 0.1, hinge"] = epochs_of_micrograd
-    rows = [
-        measure(name, partial(run, hidden=options.hidden, most=options.epochs), options.seeds, options.jobs)
-        for name, run in recipes.items()
-    ]
+        recipes[f"{shape} ReLU, SGD 0.1, hinge{starts}"] = epochs_of_micrograd
+    how = {"hidden": options.hidden, "most": options.epochs, "restarts": options.restarts}
+    rows = [measure(name, partial(run, **how), options.seeds, options.jobs) for name, run in recipes.items()]
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
@@ -104,10 +105,10 @@ def main() -> int:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One line per recipe; the epochs are those of the solved seeds."""
-    print(f"{'recipe':<30} {'solved':>12} {'median':>7} {'99 %':>6} {'worst':>6} {'seconds':>8}")
+    print(f"{'recipe':<40} {'solved':>12} {'median':>7} {'99 %':>6} {'worst':>6} {'seconds':>8}")
     for row in rows:
         solved = f"{row['solved']} of {row['seeds']}"
-        print(f"{row['recipe']:<30} {solved:>12} {row['median']!s:>7} {row['percentile_99']!s:>6} "
+        print(f"{row['recipe']:<40} {solved:>12} {row['median']!s:>7} {row['percentile_99']!s:>6} "
               f"{row['worst']!s:>6} {row['seconds']:>8}")
 
 
