@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
 from .inputs import is_whole, shown
-from .plot_style import BLUE, DASHES, GRID, ORANGE, QUIET, SERIES, drawn, log_axis, new_figure, one_axes
+from .plot_style import (
+    BLUE,
+    DASHES,
+    GRID,
+    INK,
+    ORANGE,
+    QUIET,
+    SERIES,
+    drawn,
+    line_looks,
+    log_axis,
+    new_figure,
+    one_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,12 +90,11 @@ def _runs(history: Any) -> dict[str, Any]:
 def _losses(axes: Axes, runs: Mapping[str, Any], title: str, beside: bool = True) -> None:
     alone = len(runs) == 1
     for index, (name, run) in enumerate(runs.items()):
-        colour, dash = SERIES[index % len(SERIES)], DASHES[index // len(SERIES) % len(DASHES)]
-        epochs = _epochs(run)
+        colour, epochs = SERIES[index % len(SERIES)], _epochs(run)
         train = (f"{name}, training" if name else "training") if _validation(run) else name
-        axes.plot(epochs, run.loss, color=colour, linestyle=dash, label=train or None)
+        axes.plot(epochs, run.loss, label=train or None, **line_looks(index, not alone, len(epochs)))
         if held := _validation(run):
-            axes.plot(epochs, held, color=ORANGE if alone else colour, linestyle="-" if alone else ":",
+            axes.plot(epochs, held, color=ORANGE if alone else colour, linestyle=DASHES[1] if alone else ":",
                       label=f"{name}, validation" if name else "validation")
         _mark_best(axes, epochs, held or run.loss, ORANGE if held and alone else colour, words=alone)
         _mark_restarts(axes, epochs, run, words=alone)
@@ -99,18 +111,15 @@ def _metric(axes: Axes, runs: Mapping[str, Any], name: str) -> None:
     for index, run in enumerate(runs.values()):
         found = _metrics(run)
         if name in found:
-            colour = SERIES[index % len(SERIES)]
-            axes.plot(_epochs(run), found[name], color=colour)
-            if held := found.get(f"val_{name}"):
-                axes.plot(_epochs(run), held, color=ORANGE if alone else colour,
-                          linestyle="-" if alone else ":")
+            axes.plot(_epochs(run), found[name], **line_looks(index, not alone, len(found[name])))
     _label(axes, name)
 
 
 def _rates(axes: Axes, runs: Mapping[str, Any]) -> None:
     same = all(run.lr == next(iter(runs.values())).lr for run in runs.values())
     for index, run in enumerate(runs.values()):
-        axes.plot(_epochs(run), run.lr, color=QUIET if same else SERIES[index % len(SERIES)])
+        looks: dict[str, Any] = {"color": QUIET} if same else line_looks(index, points=len(run.lr))
+        axes.plot(_epochs(run), run.lr, **looks)
     rates = sorted(rate for run in runs.values() for rate in run.lr)
     if rates[0] > 0.0 and rates[-1] >= _LOG_FROM * rates[len(rates) // 2]:
         log_axis(axes)
@@ -133,7 +142,7 @@ def _mark_best(axes: Axes, epochs: Sequence[int], losses: Sequence[float], colou
     if not finite:
         return
     loss, epoch = min(finite)
-    axes.plot([epoch], [loss], "o", color=colour, markersize=6, markeredgecolor="white", zorder=5,
+    axes.plot([epoch], [loss], "o", color=colour, markersize=7, markeredgecolor=INK, zorder=5,
               label=f"best: {loss:.3g}\nin epoch {epoch}" if words else None)
 
 
@@ -164,12 +173,7 @@ def _validation(run: Any) -> list[float]:
 
 
 def _metrics(run: Any) -> dict[str, list[float]]:
-    """The metrics that have a panel of their own: those of the validation data join the training's."""
-    found = dict(getattr(run, "metrics", None) or {})
-    return {
-        name: numbers for name, numbers in found.items()
-        if not (name.startswith("val_") and name.removeprefix("val_") in found)
-    } if found else {}
+    return dict(getattr(run, "metrics", None) or {})
 
 
 def _sensible_axis(axes: Axes, numbers: Iterable[float]) -> None:
@@ -199,7 +203,8 @@ def rate_curve(found: Any, *, ax: Axes | None = None, title: str = "Loss by lear
     axes.set_xscale("log")
     shape = [loss for loss in smooth or losses if math.isfinite(loss)]
     if shape:  # where the loss breaks away the axis does not follow
-        low, start = min(shape), max(shape[0], min(shape))
+        low = min([*shape, *filter(math.isfinite, losses)])
+        start = max(shape[0], low)
         if low > 0.0 and start >= _LOG_FROM * low:
             axes.set_ylim(low / 1.5, 3.0 * start)
             log_axis(axes)

@@ -18,6 +18,7 @@ from .plot_style import (
     SERIES,
     drawn,
     heat_map,
+    line_looks,
     log_axis,
     new_figure,
     one_axes,
@@ -260,8 +261,7 @@ def update_ratios(
     figure, axes = one_axes(ax, 7.0, 3.2)
     for index, name in enumerate(names):
         ratios = [ratio if ratio else math.nan for ratio in recorder.layers[name].update_ratio]
-        axes.plot(recorder.epochs, ratios, color=SERIES[index % len(SERIES)], label=name,
-                  linestyle=DASHES[index // len(SERIES) % len(DASHES)])
+        axes.plot(recorder.epochs, ratios, label=name, **line_looks(index, len(names) > 1, len(ratios)))
     axes.axhline(1e-3, color=QUIET, linewidth=1.0, linestyle=(0, (5, 3)), label="rule of thumb")
     log_axis(axes)
     axes.set_xlabel("epoch")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLUE", "DASHES", "GRID", "INK", "MARKERS", "ORANGE", "QUIET", "SERIES", "drawn", "heat_map",
-    "log_axis", "new_figure", "one_axes", "signed_map", "two_sided_map",
+    "line_looks", "log_axis", "new_figure", "one_axes", "signed_map", "two_sided_map",
 ]  # fmt: skip
 
 INK, QUIET, GRID, PAPER = "#24292f", "#57606a", "#d8dee4", "#ffffff"
@@ -81,6 +81,21 @@ def one_axes(ax: Any, width: float, height: float) -> tuple[Figure, Axes]:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax.get_figure(), ax
+
+
+def line_looks(index: int, several: bool = True, points: int = 1) -> dict[str, Any]:
+    """The looks of the line with that number: of several, each has marks of its own shape, about eight of
+    them over its `points`, so that lines can be told apart in grey.
+
+    >>> line_looks(1)["color"], line_looks(0, several=False)["marker"]
+    ('#d55e00', '')
+    """
+    apart = max(1, points // 8)
+    return {
+        "color": SERIES[index % len(SERIES)], "linestyle": DASHES[index // len(SERIES) % len(DASHES)],
+        "marker": MARKERS[index % len(MARKERS)] if several else "", "markersize": 5.5,
+        "markevery": (index * apart // 5 % apart, apart), "markeredgecolor": "white", "markeredgewidth": 0.7,
+    }  # fmt: skip
 
 
 def log_axis(axes: Axes) -> None:
