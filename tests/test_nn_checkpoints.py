@@ -1,10 +1,12 @@
 """fit: checkpoints that go on bit for bit, after Ctrl-C and after kill -9, and those of another run."""
 
+import contextlib
 import functools
 import json
 import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -97,6 +99,30 @@ def test_kills_at_random_moments():
                          check=False, cwd=KILLER.parent.parent)  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith("3 kills in ")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers (Unix)")
+def test_ctrl_c_at_random_moments(tmp_path):
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before, rng, interrupts = signal.signal(signal.SIGALRM, interrupt), random.Random(0), 0
+    model = network()  # the same all the time, in whatever state it is left
+    try:
+        for _ in range(100):
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.02, 0.2))
+            with contextlib.suppress(KeyboardInterrupt):  # before training began, or after it ended
+                history = fit(model, X, Y, **everything(checkpoint=tmp_path / "run.npz"))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                if "Ctrl-C" not in history.stopped:
+                    break
+            interrupts += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupts > 0
+    assert outcome(history, model) == uninterrupted()
+    assert files_in(tmp_path) == ["run.npz"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])

@@ -236,7 +236,24 @@ def test_a_bar_on_request(capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert "3/3" in err
+    assert "epochs/s" in err
+    assert ", lr 0.001" in err
     assert "loss 0." in err
+    fit(xor_model(), X, Y, epochs=3, progress=True, validation=(X, Y))
+    assert "val_loss 0." in capfd.readouterr().err
+
+
+def test_the_bar_counts_restarts_and_what_a_checkpoint_holds(capfd, tmp_path):
+    pytest.importorskip("tqdm")
+    fit(xor_model(), X, Y, lr=0.0, epochs=6, restarts=nn.Restarts(1, patience=4), seed=0, progress=True)
+    assert "11/11" in capfd.readouterr().err  # stuck after five, and then six more
+    settings = {"checkpoint": tmp_path / "run.json", "progress": True}
+    fit(xor_model(), X, Y, epochs=4, **settings)
+    capfd.readouterr()
+    fit(xor_model(), X, Y, epochs=6, **settings)
+    err = capfd.readouterr().err
+    assert "6/6" in err
+    assert "1/6" not in err
 
 
 def test_a_bar_without_tqdm_says_what_to_install(monkeypatch):

@@ -65,7 +65,8 @@ class Training:
         if self.best.sees(measured.watched, epoch) and self.keeps_best:
             self.best_weights = self.epochs.model.weights()
         self.attempt_best.sees(measured.watched, epoch)
-        self.plateau.sees(measured.loss, epoch)
+        if plan.restarts.times > 0:
+            self.plateau.sees(measured.loss, epoch)
         if plan.schedule is not None:
             plan.schedule.observe(measured.watched)
 

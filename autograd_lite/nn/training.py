@@ -98,12 +98,12 @@ def fit(
         `Restarts`. Each attempt has up to `epochs` epochs. The parameters come from a stream of `seed`.
     `checkpoint`
         A file, `run.npz` or `run.json`, that is written after every `checkpoint_every` epochs. If it exists,
-        this call goes on from there, after a kill at any moment, Ctrl-C or a power cut, and ends with the
-        numbers of a run that was never interrupted, bit for bit (`History.seconds` excepted); it needs `seed`
-        where random numbers are drawn. The file of a run that was finished returns its history at once, and
-        a call with more `epochs` goes on. It holds parameters, buffers, optimizer, schedule, best weights,
-        history and all generators, those of modules too; callbacks are not told of epochs done before. A file
-        of another model, other data or settings is an error.
+        this call goes on from there, after a kill at any moment or Ctrl-C, and ends with the numbers of a run
+        that was never interrupted, bit for bit (`History.seconds` excepted); it needs `seed` where random
+        numbers are drawn. The file of a run that was finished returns its history at once, and a call with
+        more `epochs` goes on, if the schedule is one that does. It holds parameters, buffers, optimizer,
+        schedule, best weights, history and all generators, those of modules too; callbacks are not told of
+        epochs done before. A file of another model, other data or other settings is an error.
 
     With `patience` or `restarts` the model has at the end the weights after the epoch with the lowest
     `val_loss` (`loss`), of all attempts.
