@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from autograd_lite import nn
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, AutogradError
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra `plot`)")
 
@@ -52,6 +52,16 @@ def recorder(epochs: int = 12, every: int = 2) -> nn.Recorder:
     return found
 
 
+def nested() -> nn.Recorder:
+    """Two rows of panels, and names that are longer than a panel is wide."""
+    block = nn.Sequential("tanh", nn.Sequential(nn.Linear(2, 2), nn.Sequential("relu", nn.Linear(2, 2))))
+    last = nn.Residual(nn.Sequential(nn.Linear(2, 2), "tanh"))
+    model = nn.Sequential(nn.Residual(block), last, nn.Linear(2, 1))
+    found = nn.Recorder(model, X)
+    nn.fit(model.reset(0), X, Y, epochs=3, callbacks=found, progress=False)
+    return found
+
+
 REPORTS = {"sigmoid": nn.diagnose(mlp(*[4] * 9, 1, activation="sigmoid"), X, Y),
            "tanh": nn.diagnose(mlp(*[4] * 9, 1, activation="tanh"), X, Y)}  # fmt: skip
 RATES = SimpleNamespace(lr=[10.0**k for k in range(-5, 1)], loss=[0.7, 0.7, 0.6, 0.4, 0.5, 90.0],
@@ -78,6 +88,7 @@ MANY: dict[str, Callable[[], Any]] = {
     "losses with a hole": lambda: nn.plots.loss_curves(history(loss=[math.nan, *[0.5] * 39])),
     "all activations": lambda: nn.plots.activation_histograms(recorder(epochs=1)),
     "all gradients": lambda: nn.plots.gradient_histograms(recorder(every=5)),
+    "layers with long names": lambda: nn.plots.activation_histograms(nested()),
     "map and image": lambda: nn.plots.saliency_map([0.1] * 6, (2, 3), image=[0, 1, 2, 3, 4, 5]),
     "weights of Linear": lambda: nn.plots.weight_map(nn.Sequential(nn.Linear(3, 4), "relu", nn.Linear(4, 2))),
 }  # fmt: skip
@@ -159,6 +170,12 @@ assert list(bundle) == ["image/svg+xml"] and bundle["image/svg+xml"].lstrip().st
     command = [sys.executable, "-W", "error", "-c", program, str(tmp_path / "picture.png")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(AutogradError, match=r"pip install 'autograd-lite\[plot\]'"):
+        nn.plots.schedule_curve(lambda step: 1.0, 5)
 
 
 def test_what_the_curves_say() -> None:

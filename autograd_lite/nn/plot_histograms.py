@@ -97,8 +97,9 @@ def _panels(recorder: Any, names: list[str], column: str, ax: Axes | None, title
     for index, (panel, name) in enumerate(zip(panels, names, strict=False)):
         low, high = _limits([recorder.layers[each] for each in (names if shared else [name])], column)
         _heat(panel, recorder, name, column, low, high)
-        panel.set_title(name, fontsize=10)
+        panel.set_title(_short(name), fontsize=9.5)
         panel.set_xlabel("epoch")
+        panel.tick_params(labelbottom=True)
         if index % _PER_ROW == 0:
             panel.set_ylabel(what)
         if shared:
@@ -106,6 +107,14 @@ def _panels(recorder: Any, names: list[str], column: str, ax: Axes | None, title
             panel.tick_params(labelleft=index % _PER_ROW == 0)
             _tell_zeros(panel, recorder.layers[name])
     return figure
+
+
+def _short(name: str) -> str:
+    """The name of a layer, its outer scopes left out until it fits above a panel."""
+    parts = name.split("/")
+    while len("/".join(parts)) > 21 and len(parts) > 1:
+        parts = ["…", *parts[2:]] if parts[0] == "…" else ["…", *parts[1:]]
+    return "/".join(parts)
 
 
 def _limits(records: Sequence[Any], column: str) -> tuple[float, float]:
