@@ -16,7 +16,7 @@ import pytest
 from autograd_lite import Value, nn
 from autograd_lite.errors import ArgumentError, AutogradError
 from autograd_lite.nn.schedules import ReduceOnPlateau
-from autograd_lite.nn.search_results import CrossValidation, Fold
+from autograd_lite.nn.search_results import CrossValidation, Fold, GridPoint
 
 MLP = {"kind": "mlp", "nin": 2, "nouts": [4, 1], "activation": "tanh"}
 X, Y = nn.data.moons(41, noise=0.1, seed=0)
@@ -170,7 +170,7 @@ def test_a_grid_is_cross_validated_point_by_point():
 @pytest.mark.parametrize(("by", "best"), [("loss", 1), ("accuracy", 0), ("mae", 1)])
 def test_the_best_is_the_highest_or_the_lowest(by, best):
     scores = [{"loss": 2.0, "accuracy": 0.9, "mae": 0.5}, {"loss": 1.0, "accuracy": 0.8, "mae": 0.1}]
-    points = [nn.GridPoint({"point": place}, CrossValidation([
+    points = [GridPoint({"point": place}, CrossValidation([
         Fold(k, 0, [k], numbers["loss"], {name: numbers[name] for name in ("accuracy", "mae")})
         for k in range(2)])) for place, numbers in enumerate(scores)]  # fmt: skip
     search = nn.GridSearch(points, by, higher_is_better=by == "accuracy")
@@ -283,6 +283,20 @@ def test_an_error_in_a_worker_names_the_fold_and_the_settings(n_jobs):
     with pytest.raises(AutogradError, match=r"^fold 0, wrong=True: ZeroDivisionError: no such net") as caught:
         nn.grid_search(network_that_fails, X, Y, {"wrong": [False, True]}, folds=2, n_jobs=n_jobs, **SHORT)
     assert "network_that_fails" in caught.value.__notes__[0]
+
+
+def test_the_first_error_and_ctrl_c_end_the_search():
+    folds = []
+
+    def stop(event, error):
+        folds.append(event.epoch)
+        raise error
+
+    for error in (KeyboardInterrupt, ZeroDivisionError):
+        folds.clear()
+        with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else AutogradError):
+            nn.cross_validate(MLP, X, Y, callbacks=functools.partial(stop, error=error), n_jobs=1, **SHORT)
+        assert folds == [1]
 
 
 def test_a_breakdown_in_a_cross_validation_names_the_fold():

@@ -52,7 +52,7 @@ from .schedules import (
     schedule_named,
 )
 from .search import cross_validate, grid_search
-from .search_results import CrossValidation, Fold, GridPoint, GridSearch
+from .search_results import CrossValidation, GridSearch
 from .splitting import Jitter, Standardiser, jitter, split, standardise
 from .summary import Summary
 from .text import Tokenizer, names
@@ -86,8 +86,6 @@ __all__ = [
     "EpochEnd",
     "Exponential",
     "FeedForward",
-    "Fold",
-    "GridPoint",
     "GridSearch",
     "History",
     "Jitter",

@@ -265,12 +265,17 @@ def _stratifies(stratify: bool | None, targets: Array, folds: int) -> bool:
 # doing it
 
 
-def _run_all(tasks: list[_Task], samples: Array, targets: Array, n_jobs: int | None) -> list[Any]:
-    """The outcomes in the order of the tasks, by joblib where more than this process may be meant."""
+def _run_all(
+    tasks: list[_Task], samples: Array, targets: Array, n_jobs: int | None
+) -> Iterable[Fold | _Broken]:
+    """The outcomes in the order of the tasks, by joblib where more than this process may be meant.
+
+    In this process they are made one by one as they are asked for, so that the first error ends the search.
+    """
     if n_jobs is not None and (not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0):
         raise ArgumentError(f"n_jobs is a number of processes, such as 2 or -1 (all), got {n_jobs!r}")
     if n_jobs == 1 or (n_jobs is None and "joblib" not in sys.modules):  # else a context may be open
-        return [_run(task, samples, targets) for task in tasks]
+        return (_run(task, samples, targets) for task in tasks)
     try:
         from joblib import Parallel, delayed
     except ImportError as error:
@@ -311,6 +316,8 @@ def _train(task: _Task, samples: Array, targets: Array) -> Fold:
         free = [parameter for parameter in model.parameters() if not parameter.is_frozen]
         settings["optimizer"] = settings["optimizer"](free, **rate)
     history = fit(model, seen, targets[rest], seed=task.seed, progress=False, **settings)
+    if history.stopped.startswith("interrupted by Ctrl-C"):  # the search is to end, too
+        raise KeyboardInterrupt
     loss, metrics = _measured(model, task, unseen, targets[task.test])
     return Fold(task.fold, task.seed, task.test, loss, metrics, history)
 
