@@ -1,8 +1,10 @@
 """Restarts: noticing that training is stuck, and starting again from other random numbers.
 
-A small network may be caught on a flat place or in a local minimum, where no learning rate helps: 3 of 100
-starts of the smallest network for XOR are. Another start is the cure, as for any hill climbing (Russell and
-Norvig, Artificial Intelligence, section 4.1.1: random-restart hill climbing).
+A small network may be caught on a flat place or in a local minimum, where no learning rate helps: of the
+smallest network for XOR, 2-2-1, 7 of 100 starts are. Another start is the cure, as for any hill climbing
+(Russell and Norvig, Artificial Intelligence, section 4.1.1: random-restart hill climbing). When to give up is
+the question of early stopping asked of the training loss (Prechelt 1998, "Early stopping — but when?"); with
+the numbers here three restarts solve XOR from 1,000 of 1,000 starts (benchmarks/xor_seeds.py).
 """
 
 from __future__ import annotations
@@ -26,6 +28,15 @@ class Restarts:
     The second condition lets a network that has learnt all it can go on in peace.
 
     `restarts=3` of `fit` is `Restarts(3)`. Raises `ArgumentError` for numbers that make no sense.
+
+    >>> from autograd_lite import nn
+    >>> X, y = [[-1, -1], [-1, 1], [1, -1], [1, 1]], [0, 1, 1, 0]
+    >>> model = nn.MLP(2, [2, 1], activation="tanh", seed=2)
+    >>> history = nn.fit(model, X, y, lr=0.05, epochs=200, restarts=Restarts(3, patience=40), seed=0)
+    >>> history.attempts[0]["ended"]
+    'stuck: 40 epochs without a loss clearly below 0.1...'
+    >>> [round(number) for number in nn.predict(model, X)]
+    [0, 1, 1, 0]
     """
 
     times: int
