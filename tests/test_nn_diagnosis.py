@@ -120,6 +120,18 @@ def test_batches_sequences_and_own_losses(loss: Any) -> None:
     assert report.healthy
 
 
+def test_a_language_model() -> None:
+    tokenizer = nn.Tokenizer(["ada", "eve", "bob"])
+    texts, targets = tokenizer.next_token_samples(["ada", "eve", "bob"])
+    model = nn.GPT(len(tokenizer), width=4, heads=2, context=6, seed=0)
+    report = nn.diagnose(model, texts, targets, loss=nn.next_token_loss, lr=0.01)
+    assert report.healthy
+    assert sum(layer.parameters for layer in report.layers) == len(model.parameters())
+    by_name = {layer.name: layer for layer in report.layers}
+    assert by_name["block 0/attention/head 1/query"].kind == "Linear(4, 2, bias=False)"
+    assert by_name["lm_head"].units == len(tokenizer)
+
+
 def test_everything_is_as_it_was() -> None:
     parts = nn.Linear(2, 8), nn.BatchNorm(8), "relu", nn.Dropout(0.5, seed=3), nn.Linear(8, 1)
     model = nn.Sequential(*parts, seed=0)

@@ -111,10 +111,13 @@ def _panels(recorder: Any, names: list[str], column: str, ax: Axes | None, title
 
 def _short(name: str) -> str:
     """The name of a layer, its outer scopes left out until it fits above a panel."""
+    if len(name) <= 21:
+        return name
     parts = name.split("/")
-    while len("/".join(parts)) > 21 and len(parts) > 1:
-        parts = ["…", *parts[2:]] if parts[0] == "…" else ["…", *parts[1:]]
-    return "/".join(parts)
+    while len(parts) > 1 and len("/".join(parts)) > 19:
+        parts = parts[1:]
+    inner = "/".join(parts)
+    return f"…/{inner}" if len(inner) <= 19 else f"…{inner[-20:]}"
 
 
 def _limits(records: Sequence[Any], column: str) -> tuple[float, float]:

@@ -55,7 +55,7 @@ class LayerProbe:
         if isinstance(name, str) and not self.parameters:
             return name
         text = repr(self.module)
-        return text if len(text) <= 24 else type(self.module).__name__
+        return text if len(text) <= 28 else type(self.module).__name__
 
     @property
     def units(self) -> int:
