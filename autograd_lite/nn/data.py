@@ -178,7 +178,7 @@ def spirals(
     """Arms that wind around the origin, one for each class: radius 0.1 to 1, `turns` times around.
 
     Two arms are Lang and Witbrock's (1988) problem (they take three turns, which is hard), three of about
-    0.65 turns Karpathy's in the course CS231n. Neighbouring arms are 1 / (turns · classes) apart at most.
+    0.65 turns Karpathy's in the course CS231n. Along a radius, arms are 0.9 / (turns · classes) apart.
 
     >>> X, y = spirals(90, classes=3, turns=0.65, noise=0.02, seed=0)
     >>> [int((y == label).sum()) for label in (0, 1, 2)]
