@@ -97,12 +97,12 @@ def sigmoid(z: Array) -> Array:
     return result
 
 
-def starts(count: int, *shapes: tuple[int, ...]) -> list[Array]:
-    """Weights from the normal distribution, those of network k from a generator of seed k."""
+def starts(count: int, *shapes: tuple[int, ...], draw: str = "normal") -> list[Array]:
+    """Weights drawn by NumPy's "normal" or "random" (0 to 1), those of network k from the seed k."""
     drawn = []
     for seed in range(count):
         rng = np.random.default_rng(seed)
-        drawn.append([rng.normal(size=shape) for shape in shapes])
+        drawn.append([getattr(rng, draw)(size=shape) for shape in shapes])
     return [np.stack(arrays) for arrays in zip(*drawn, strict=True)]
 
 
@@ -173,12 +173,15 @@ def many_starts(count: int, steps: int = 10_000) -> list[dict[str, Any]]:
     """How many of `count` starts learn, for each of the small programs."""
     rows = []
     for coding, inputs in (("0, 1", CORNERS), ("-1, 1", 2 * CORNERS - 1)):
-        W, v = descend_unbiased(*starts(count, (2, 3), (3, 1)), inputs, steps)
-        answers = sigmoid(sigmoid(inputs @ W) @ v)
-        rows.append({"program": f"XOR 2-3-1, no biases, inputs {coding}", "learned": solved(answers)})
+        for draw, kind in (("normal", "normal"), ("random", "0 to 1")):
+            W, v = descend_unbiased(*starts(count, (2, 3), (3, 1), draw=draw), inputs, steps)
+            answers = sigmoid(sigmoid(inputs @ W) @ v)
+            program = f"XOR 2-3-1, no biases, inputs {coding}, weights {kind}"
+            rows.append({"program": program, "learned": solved(answers)})
         W1, b1, W2, b2 = descend_biased(*starts(count, (2, 2), (1, 2)), inputs, steps)
         answers = sigmoid(sigmoid(inputs @ W1.swapaxes(1, 2) + b1) @ W2.swapaxes(1, 2) + b2)
-        rows.append({"program": f"XOR 2-2-1, biases, inputs {coding}", "learned": solved(answers)})
+        program = f"XOR 2-2-1, biases, inputs {coding}, weights normal"
+        rows.append({"program": program, "learned": solved(answers)})
     first = line_starts(count)
     last = adam_on_line(first, steps)
     errors = ((answers_of_line(last)[2] - HALVES) ** 2).mean(axis=1)
@@ -235,7 +238,7 @@ def print_starts(rows: list[dict[str, Any]]) -> None:
         dead = ""
         if "dead_at_end" in row:
             dead = f", {row['dead_at_end']} are dead ({row['dead_at_start']} from the start)"
-        print(f"{row['program']:<38} {row['learned']:>5} of {row['starts']} starts learn{dead}")
+        print(f"{row['program']:<55} {row['learned']:>5} of {row['starts']} starts learn{dead}")
 
 
 TABLES = {"training": print_training, "race": print_race, "starts": print_starts}
