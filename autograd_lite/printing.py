@@ -59,7 +59,8 @@ class TextPrinter:
         op, arguments = symbol.op, symbol.arguments
         assert op is not None
         if op is ops.neg:
-            return "-" + self.print(arguments[0], _NEGATION), _NEGATION
+            inner = self.print(arguments[0], _NEGATION)
+            return "-" + (self.grouped(inner) if inner.startswith(("-", "−")) else inner), _NEGATION
         if op is ops.square and not isinstance(self, PythonPrinter):
             return self.squared(arguments[0])
         if op is ops.power:
