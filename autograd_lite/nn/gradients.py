@@ -108,6 +108,7 @@ class EagerGradients:
             term = loss.term(flat_output(model(row)), target)
             total += term.data
             term.backward(share)
+            del term  # before the next graph is built, which would else stand beside it
         return total / len(rows)
 
     @staticmethod
