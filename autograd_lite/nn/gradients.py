@@ -21,6 +21,10 @@ from .resting import collector_resting
 
 __all__ = ["EagerGradients", "LossFunction", "Penalty", "gradients_of", "takes_together"]
 
+_IN_ONE_GRAPH = 8
+"""How many samples go backward together: a pass visits every parameter, and so each is visited less often,
+while memory holds the graphs of only so many samples."""
+
 LossFunction = Callable[[list[Any], list[Any]], Value]
 Penalty = Callable[[list[Value]], Value]
 
@@ -102,13 +106,14 @@ class EagerGradients:
             pairs = zip(outputs, targets, strict=True)
             terms = [loss.term(flat_output(output), target) for output, target in pairs]
             return self._back_from(terms[0] if len(terms) == 1 else ops.mean(terms))
-        # sample by sample, so that memory holds one sample's graph at a time
-        total, share, model = 0.0, 1.0 / len(rows), self.model
-        for row, target in zip(rows, targets, strict=True):
-            term = loss.term(flat_output(model(row)), target)
-            total += term.data
-            term.backward(share)
-            del term  # before the next graph is built, which would else stand beside it
+        total, share = 0.0, 1.0 / len(rows)
+        for start in range(0, len(rows), _IN_ONE_GRAPH):
+            some = range(start, min(start + _IN_ONE_GRAPH, len(rows)))
+            terms = [loss.term(flat_output(self.model(rows[index])), targets[index]) for index in some]
+            for term in terms:
+                total += term.data
+            (ops.sum(terms) if len(terms) > 1 else terms[0]).backward(share)
+            del terms  # or the last graph lives while the next is built
         return total / len(rows)
 
     @staticmethod

@@ -66,11 +66,10 @@ def fit(
     `lr`) or an optimizer made for this model.
 
     Without `batch_size` every epoch is one step on all samples; with it, the samples are shuffled by `seed`
-    in every epoch, and the last batch is as short as it comes out. With a named loss each sample runs forward
-    and backward by itself and the gradients add up, so that memory holds one sample's graph at a time; a
-    function, and a model that normalises over batches, get the whole batch as one graph. (In such a model a
-    single sample that is left over joins the batch before it.) Same model, data and seed: same numbers, bit
-    for bit.
+    in every epoch, and the last batch is as short as it comes out. With a named loss a few samples at a time
+    go forward and backward and the gradients add up, so that memory never holds the graph of all; a function,
+    and a model that normalises over batches, get the whole batch as one graph. (In such a model a single
+    sample that is left over joins the batch before it.) Same model, data and seed: same numbers, bit for bit.
 
     The model is in `train()` while it learns, in `eval()` while it is measured and when `fit` returns.
 
