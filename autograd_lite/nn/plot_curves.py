@@ -100,6 +100,7 @@ def _losses(axes: Axes, runs: Mapping[str, Any], title: str, beside: bool = True
         _mark_restarts(axes, epochs, run, words=alone)
     _sensible_axis(axes, [loss for run in runs.values() for loss in (*run.loss, *_validation(run))])
     _label(axes, "loss", title)
+    _count(axes)
     if beside and len(axes.get_legend_handles_labels()[0]) > 1:  # where no curve can cross it
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     else:
@@ -113,6 +114,7 @@ def _metric(axes: Axes, runs: Mapping[str, Any], name: str) -> None:
         if name in found:
             axes.plot(_epochs(run), found[name], **line_looks(index, not alone, len(found[name])))
     _label(axes, name)
+    _count(axes)
 
 
 def _rates(axes: Axes, runs: Mapping[str, Any]) -> None:
@@ -126,6 +128,7 @@ def _rates(axes: Axes, runs: Mapping[str, Any]) -> None:
     else:
         axes.set_ylim(0.0, 1.08 * rates[-1] or 1.0)
     _label(axes, "learning rate")
+    _count(axes)
 
 
 def _label(axes: Axes, what: str, title: str = "", along: str = "epoch") -> None:
@@ -135,6 +138,13 @@ def _label(axes: Axes, what: str, title: str = "", along: str = "epoch") -> None
     axes.grid(axis="y")
     if title:
         axes.set_title(title)
+
+
+def _count(axes: Axes) -> None:
+    """Ticks at whole numbers only: there is no epoch 2.5."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _mark_best(axes: Axes, epochs: Sequence[int], losses: Sequence[float], colour: str, words: bool) -> None:
@@ -257,4 +267,5 @@ def schedule_curve(
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
     _label(axes, "factor on lr", title, "steps done")
+    _count(axes)
     return figure
