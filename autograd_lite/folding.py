@@ -82,16 +82,19 @@ def fold(nodes: Sequence[Node], roots: Sequence[int], level: int | str) -> Folde
 def scope_keys(nodes: Sequence[Node], level: int | str) -> list[Key | None]:
     """The grouping that collapses scopes at `level`."""
     scopes = dict.fromkeys(node.scope for node in nodes)
-    box_of = _by_depth(level) if isinstance(level, int) else _by_name(level, scopes)
+    box_of = _by_depth(level, scopes) if isinstance(level, int) else _by_name(level, scopes)
     boxes = {scope: box_of(scope) for scope in scopes}
     keys: dict[str, Key | None] = {scope: ("scope", box) if box else None for scope, box in boxes.items()}
     return [keys[node.scope] for node in nodes]
 
 
-def merge_repeats(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[Key | None]:
+def merge_repeats(
+    nodes: Sequence[Node], keys: Sequence[Key | None], between: int = REPEATS
+) -> list[Key | None]:
     """Put nodes outside boxes together that are of one kind and feed the same groups, if they are many.
 
-    Two of the same label (input x0 of every sample) are many already.
+    Two of the same label (input x0 of every sample) are many already. Of the unlabelled results of a scope
+    whose inner scopes are boxes, more than `between` are many.
     """
     classes = _alike(nodes, keys)
     labelled = [(own, node.label) for own, node in zip(classes, nodes, strict=True)]
@@ -101,8 +104,10 @@ def merge_repeats(nodes: Sequence[Node], keys: Sequence[Key | None]) -> list[Key
     for index, (own, label) in enumerate(labelled):
         if keys[index] is None and label and same[own, label] > 1:
             merged[index] = ("repeat", f"{own} {label}")
-        elif keys[index] is None and others[own] > REPEATS:
-            merged[index] = ("repeat", own)
+        elif keys[index] is None:
+            inside = nodes[index].scope and nodes[index].parents and not label
+            if others[own] > (between if inside else REPEATS):
+                merged[index] = ("repeat", own)
     return merged
 
 
@@ -245,14 +250,21 @@ def _outward(scope: str) -> list[str]:
 
 
 def _level(component: str) -> str:
-    """The name of a scope component without its number: "layer 0" and "layer 0: tanh" are of level "layer"."""
+    """The name of a scope component without its number: "layer 0" and "layer 0: tanh" are of "layer"."""
     return re.sub(r"[\s_.#\[(]*\d+[\])]*(: .*)?$", "", component) or component
 
 
-def _by_depth(depth: int) -> Callable[[str], str]:
+def _by_depth(depth: int, scopes: Iterable[str]) -> Callable[[str], str]:
     if isinstance(depth, bool) or depth < 1:
         raise GraphError(f"a fold depth counts scopes from 1, the outermost; got {depth!r}")
-    return lambda scope: "/".join(scope.split("/")[:depth])
+    # what a scope computes between its inner ones (the sums of a residual network) stays between their boxes
+    holds_others = {outer for scope in scopes for outer in _outward(scope)[:-1]}
+
+    def box_of(scope: str) -> str:
+        components = scope.split("/")
+        return "" if len(components) < depth and scope in holds_others else "/".join(components[:depth])
+
+    return box_of
 
 
 def _by_name(level: str, scopes: Iterable[str]) -> Callable[[str], str]:

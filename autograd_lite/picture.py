@@ -114,7 +114,7 @@ def _fold(graph: Graph, fold: int | str | bool | None) -> tuple[Folded, str]:
     if isinstance(fold, bool) or fold is None or fold == "auto":
         keys, how = _keys_that_fit(graph)
     else:
-        keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, fold))
+        keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, fold), between=1)
         how = f"folded by {shorten(fold)}" if isinstance(fold, str) else f"folded at depth {fold}"
     if folding.count_parts(keys) > LIMIT:
         keys = folding.keep_nearest(nodes, keys, KEPT)
@@ -124,13 +124,19 @@ def _fold(graph: Graph, fold: int | str | bool | None) -> tuple[Folded, str]:
 
 
 def _keys_that_fit(graph: Graph) -> tuple[list[folding.Key | None], str]:
-    """The finest of: every scope a box, then coarser ones, that is small enough to read."""
+    """The finest of: every scope a box, then coarser ones, that is small enough to read, and where boxes
+    outnumber what is left between them."""
     nodes = graph.nodes
     scopes = {node.scope for node in nodes}
     depth = min(NESTED, max(scope.count("/") + 1 if scope else 0 for scope in scopes))
     for level in range(depth, 0, -1):
-        keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, level))
-        if level == 1 or folding.count_parts(keys) <= LIMIT:
+        keys = folding.merge_repeats(nodes, folding.scope_keys(nodes, level), between=1)
+        loose = {
+            key or node.index for node, key in zip(nodes, keys, strict=True)
+            if node.scope and (key is None or key[0] != "scope")
+        }  # fmt: skip
+        boxes = {key for key in keys if key is not None and key[0] == "scope"}
+        if level == 1 or (folding.count_parts(keys) <= LIMIT and len(loose) <= len(boxes)):
             return keys, f"folded by {_level_word(scopes, level)}"
     return folding.merge_tail(nodes, _TAIL), "folded where nodes repeat"
 

@@ -190,6 +190,20 @@ def test_large_graphs_fold_by_themselves_at_the_finest_level_that_fits_and_say_s
     assert "folded by layer" in wide.picture.caption
 
 
+def test_a_folded_language_model_fits_a_page_and_has_no_loops() -> None:
+    """The sums of the residual connections lie between the boxes of what they bypass."""
+    loss = nn.GPT(27, seed=0).loss([26, 12, 8, 0, 26])
+    picture = draw(loss).picture
+    assert "folded by scope (depth 4): 18 boxes" in picture.caption
+    between = [f"{card.chip} {card.note}" for card in picture.cards if card.note.startswith("×")]
+    assert between == ["+ ×64", "+ ×64", "ReLU ×256", "+ ×64"]
+    feeds = {place: {arrow.target for arrow in picture.arrows if arrow.source == place} for place in range(18)}
+    while ends := [place for place, targets in feeds.items() if not targets & feeds.keys()]:
+        for place in ends:
+            del feeds[place]
+    assert not feeds, "boxes that lie in a loop"
+
+
 def test_running_sums_fold_into_one_box_each() -> None:
     """As in micrograd's demo: sum(losses), and a sum of squares for weight decay."""
     model = nn.MLP(2, [4, 1], activation="tanh", seed=0)

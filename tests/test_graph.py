@@ -244,6 +244,19 @@ def test_fold_by_depth_follows_the_scopes() -> None:
     assert [box.scope for box in graph.fold(2).boxes] == ["model/layer 1", "model/layer 0", "mse"]
 
 
+def test_what_a_scope_computes_between_inner_scopes_stays_outside_their_boxes() -> None:
+    x = Value(1.0, label="x")
+    with scope("residual"):
+        with scope("inner"):
+            y = x.tanh() * 2.0
+        y = y + x
+    graph = Graph(y)
+    assert [box.scope for box in graph.fold(1).boxes] == ["residual"]
+    folded = graph.fold(2)
+    assert [box.scope for box in folded.boxes] == ["residual/inner"]
+    assert folded.parts[folded.roots[0]] == graph.nodes[-1]
+
+
 def test_a_box_knows_its_members_inputs_and_outputs() -> None:
     x = Value(1.0, label="x")
     with scope("block"):
