@@ -197,7 +197,9 @@ def test_a_folded_language_model_fits_a_page_and_has_no_loops() -> None:
     assert "folded by scope (depth 4): 18 boxes" in picture.caption
     between = [f"{card.chip} {card.note}" for card in picture.cards if card.note.startswith("×")]
     assert between == ["+ ×64", "+ ×64", "ReLU ×256", "+ ×64"]
-    feeds = {place: {arrow.target for arrow in picture.arrows if arrow.source == place} for place in range(18)}
+    feeds = {
+        place: {arrow.target for arrow in picture.arrows if arrow.source == place} for place in range(18)
+    }
     while ends := [place for place, targets in feeds.items() if not targets & feeds.keys()]:
         for place in ends:
             del feeds[place]
