@@ -48,6 +48,13 @@ def test_the_rate_follows_the_schedule(schedule, per, rates):
     assert optimizer.lr == 0.01
 
 
+def test_a_schedule_that_remembers_starts_anew_with_each_fit():
+    schedule = nn.ReduceOnPlateau(factor=0.5, patience=0, threshold=0.5)
+    first, second = (fit(small_model(), X, Y, lr=1e-4, epochs=4, schedule=schedule) for _ in range(2))
+    assert first.lr == second.lr == [1e-4, 1e-4, 5e-5, 2.5e-5]
+    assert schedule(4) == 0.125
+
+
 def test_the_rate_is_that_of_the_step():
     by_schedule, by_hand = small_model(), small_model()
     fit(by_schedule, X, Y, optimizer="sgd", lr=0.2, epochs=3, schedule=lambda done: 0.5**done)
@@ -70,7 +77,7 @@ def test_the_rate_is_that_of_the_step():
         ({"clip_norm": 1.0, "clip_value": 1.0}, "were both given"),
         ({"penalty": 0.01}, "penalty is a function of a list of parameters, such as nn.L2(1e-4), got 0.01"),
         ({"augment": 0.1}, "augment is a function of a row and a random generator, got 0.1"),
-        ({"augment": lambda row, rng: row[:1]}, "augment(row, rng) returns a list of 2 numbers"),
+        ({"augment": lambda row, rng: row[:1]}, "augment(row, rng) returns a list of 2 finite numbers"),
         ({"augment": lambda row, rng: None}, "got None"),
         ({"penalty": lambda parameters: 1.0}, "the penalty must return a Value, got 1.0"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from autograd_lite import nn
 from autograd_lite.engine import Value, detect_anomaly, no_grad
-from autograd_lite.errors import AnomalyError, ArgumentError
+from autograd_lite.errors import AnomalyError, ArgumentError, AutogradError
 from autograd_lite.nn import MLP, Adam, TrainingError, fit
 
 X, Y = [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0]
@@ -280,3 +280,51 @@ def test_ctrl_c_in_a_batch_takes_back_what_the_model_remembers():
     fit(twin, [1, 2, 4], [1, 2, 3], lr=0.1, epochs=2)
     assert model.state_dict() == twin.state_dict()
     assert model.layers[2].rng.getstate() == twin.layers[2].rng.getstate()
+
+
+# errors in the first step
+
+
+def failing(*_):
+    raise ZeroDivisionError("not today")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": failing},
+        {"loss": lambda outputs, targets: 1.0},
+        {"loss": lambda outputs, targets: outputs[0][0] * math.nan},
+        {"penalty": failing},
+        {"schedule": lambda t: -1.0},
+        {"augment": failing},
+        {"augment": lambda row, rng: [rng.random()]},
+        {"augment": lambda row, rng: [math.nan, rng.random()]},
+        {"augment": lambda row, rng: ["a", "b"]},
+        {"checkpoint": "no/such/folder/run.npz"},
+    ],
+)
+def test_an_error_in_the_first_step_changes_nothing_at_all(settings):
+    model = nn.Sequential(nn.Linear(2, 4, seed=0), nn.BatchNorm(4), nn.Dropout(0.5, seed=1),
+                          nn.Linear(4, 1, seed=2)).eval()
+    for parameter in model.parameters()[1:]:
+        parameter.grad = 0.25
+    schedule = nn.ReduceOnPlateau(patience=0)
+    schedule.observe(1.0)
+    optimizer = Adam(model.parameters())
+
+    def everything():
+        gradients = [(each.grad, each.has_grad) for each in model.parameters()]
+        draws = [generator.getstate() for _, generator in model.generators()]
+        return (model.state_dict(), gradients, draws, model.layers[1].training, schedule.state_dict(),
+                optimizer.state_dict())
+
+    before = everything()
+    with pytest.raises((ArithmeticError, AutogradError)):
+        fit(model, X, Y, optimizer=optimizer, seed=0, **{"schedule": schedule, **settings})
+    assert everything() == before
+
+
+def test_what_augment_gives_is_checked():
+    with pytest.raises(ArgumentError, match=r"a list of 2 finite numbers, .* got \[nan, 1\.0\]"):
+        fit(xor_model(), X, Y, augment=lambda row, rng: [math.nan, 1.0])

@@ -157,7 +157,10 @@ def test_history_says_whether_a_callback_ended_training():
     def press_ctrl_c(event):
         raise KeyboardInterrupt
 
-    assert not fit(model(), X, Y, epochs=5, callbacks=press_ctrl_c).stopped_early
+    interrupted = fit(model(), X, Y, epochs=5, callbacks=press_ctrl_c)
+    assert (interrupted.interrupted, interrupted.stopped_early) == (True, False)
+    assert not early.interrupted
+    assert not full.interrupted
 
 
 # the state of an optimizer

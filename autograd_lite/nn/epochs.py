@@ -18,6 +18,7 @@ from .metrics import Metric
 from .model_state import ModelState
 from .optimizers import Snapshot
 from .preparing import Data, Plan
+from .samples import is_finite
 from .trouble import advice, find_origin, first_bad, name_of
 
 __all__ = ["Epochs", "Measured"]
@@ -181,9 +182,9 @@ class Epochs:
         assert self.plan.augment is not None
         other: Any = self.plan.augment(list(row), self.plan.streams.noise)
         other = other.tolist() if hasattr(other, "tolist") else other
-        if not isinstance(other, (list, tuple)) or len(other) != len(row):
-            raise ArgumentError(f"augment(row, rng) returns a list of {len(row)} numbers, as long as the row "
-                                f"it gets; got {shown(other)}")
+        if not isinstance(other, (list, tuple)) or len(other) != len(row) or not all(map(is_finite, other)):
+            raise ArgumentError(f"augment(row, rng) returns a list of {len(row)} finite numbers, as long as "
+                                f"the row it gets; got {shown(other)}")
         return list(other)
 
     # after the last batch

@@ -34,8 +34,9 @@ class History:
     with restarts, over which `epoch` goes on counting. A column that was not asked for stays empty.
 
     `best_epoch` is the epoch with the lowest `val_loss`, or `loss` where nothing is held out (0: none).
-    `stopped` says in words why training ended, `stopped_early` whether a callback or `patience` ended it, and
-    `attempts` tells of every start: its number, its first and last epoch, its best one, and why it ended.
+    `stopped` says in words why training ended, `stopped_early` whether a callback or `patience` ended it,
+    `interrupted` whether Ctrl-C did. `attempts` tells of every start: its number, its first and last epoch,
+    its best one, and why it ended.
     """
 
     epoch: list[int] = field(default_factory=list)
@@ -51,6 +52,7 @@ class History:
     best_epoch: int = 0
     stopped: str = ""
     stopped_early: bool = False
+    interrupted: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """A copy as plain data, for JSON; `History.from_dict` reads it.

@@ -39,6 +39,9 @@ class Training:
         self.plateau = Plateau(plan.restarts)
         self.ending: Ending | None = None
         self.first_rates = self._rates()
+        model, schedule = self.epochs.model, plan.schedule
+        self.before = (model.is_training(), model.gradients(),
+                       {} if schedule is None else schedule.state_dict())
         self.clock = time.perf_counter()  # moved back by the seconds of the runs before, when resumed
 
     @property
@@ -47,12 +50,26 @@ class Training:
         return self.plan.patience is not None or self.plan.restarts.times > 0
 
     def look(self) -> None:
-        """See that everything fits together; `ArgumentError`, and nothing changed, if it does not."""
+        """See that everything fits together, `ArgumentError` if it does not; the schedule starts anew."""
         self.epochs.look()
         if self.plan.restarts.times > 0:
             self._check_reset()
+        if self.plan.schedule is not None:
+            self.plan.schedule.reset()
         if self.plan.epochs == 0:
             self.ending = Ending("epochs", "all 0 epochs done")
+
+    def leave(self, history: History | None) -> None:
+        """The model is left in `eval()`. After an error before the first step nothing at all is changed."""
+        model, schedule = self.epochs.model, self.plan.schedule
+        if history is not None or self.epochs.good is not None or self.attempt > 1:
+            model.set_training(False)
+            return
+        flags, gradients, seen = self.before
+        model.set_training(flags)
+        model.put_gradients(gradients)
+        if schedule is not None:
+            schedule.load_state_dict(seen)
 
     def take_note(self, measured: Measured) -> None:
         """Write the epoch into the history; keep its weights if they are the best."""
@@ -124,7 +141,7 @@ class Training:
         if self.attempt > 1 and self.best_weights is not None:
             self.epochs.model.put_weights(self.best_weights)
             words = f"{ended}; the model has the weights of epoch {self.best.epoch}, the best of all attempts"
-        return self._told(words, ended)
+        return replace(self._told(words, ended), interrupted=True)
 
     def failed(self, words: str) -> History:
         """The history after NaN or infinity, which `words` tell of."""

@@ -1,9 +1,10 @@
-"""What training changes in a model, beside the gradients: taken at one moment, put back at another."""
+"""What training changes in a model: taken at one moment, put back at another."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..rules import UNREACHED
 from .finding import buffers_in
 from .modules import Module
 
@@ -62,6 +63,15 @@ class ModelState:
         """Set the buffers."""
         for (module, name), number in zip(self.buffers, numbers, strict=True):
             setattr(module, name, _copied(number))
+
+    def gradients(self) -> list[float | None]:
+        """The gradient of each parameter, None where no backward pass has come to it."""
+        return [parameter.grad if parameter.has_grad else None for parameter in self.parameters]
+
+    def put_gradients(self, gradients: list[float | None]) -> None:
+        """Set the gradients."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = UNREACHED if gradient is None else gradient
 
     def draws(self) -> Generators:
         """Where each generator stands."""

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import ArgumentError
-from ..rules import UNREACHED
 from .gradients import EagerGradients, Penalty, gradients_of
 from .losses import Loss, loss_named
 from .model_state import ModelState
@@ -199,7 +198,7 @@ class _Kept:
         state = self.state
         self.weights, self.draws, self.training = state.weights(), state.draws(), state.is_training()
         self.moved = self.optimizer._snapshot()
-        self.gradients = [(parameter, parameter.grad, parameter.has_grad) for parameter in state.parameters]
+        self.gradients = state.gradients()
         state.set_training(True)
 
     def __exit__(self, *error: object) -> None:
@@ -207,5 +206,4 @@ class _Kept:
         self.state.put_weights(self.weights)
         self.state.put_draws(self.draws)
         self.state.set_training(self.training)
-        for parameter, gradient, had_one in self.gradients:
-            parameter.grad = gradient if had_one else UNREACHED
+        self.state.put_gradients(self.gradients)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..ops.row import as_number
-from .inputs import is_number, shown
+from .inputs import is_number, is_whole, shown
 
-__all__ = ["as_samples", "as_targets"]
+__all__ = ["as_samples", "as_targets", "is_finite"]
 
 
 def as_samples(X: Any) -> list[list[float]]:  # noqa: N803 - X is what everybody calls it
@@ -66,9 +66,18 @@ def _row(row: Any) -> Any:
         row, (list, tuple)) else row
 
 
+def is_finite(number: Any) -> bool:
+    """Whether it is a plain number, and neither NaN nor infinite."""
+    return is_number(number) and math.isfinite(as_number(number))
+
+
 def _check_number(number: Any, place: str) -> None:
     if not is_number(number):
-        raise ArgumentError(f"{place} is {shown(number)}, a {type(number).__name__}; expected a plain number")
+        if is_whole(number):
+            raise ArgumentError(f"{place} is a whole number that does not fit a float (limit 1.8e308)")
+        hint = ". Number classes from 0 on" if isinstance(number, str) and place[0] == "y" else ""
+        raise ArgumentError(f"{place} is {shown(number)}, a {type(number).__name__}; "
+                            f"expected a plain number{hint}")
     if not math.isfinite(as_number(number)):
         raise ArgumentError(f"{place} is {number!r}; expected a finite number. "
                             "Leave such samples out, or fill the gap.")

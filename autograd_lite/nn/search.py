@@ -316,7 +316,7 @@ def _train(task: _Task, samples: Array, targets: Array) -> Fold:
         free = [parameter for parameter in model.parameters() if not parameter.is_frozen]
         settings["optimizer"] = settings["optimizer"](free, **rate)
     history = fit(model, seen, targets[rest], seed=task.seed, progress=False, **settings)
-    if history.stopped.startswith("interrupted by Ctrl-C"):  # the search is to end, too
+    if history.interrupted:  # the search is to end, too
         raise KeyboardInterrupt
     loss, metrics = _measured(model, task, unseen, targets[task.test])
     return Fold(task.fold, task.seed, task.test, loss, metrics, history)

@@ -75,7 +75,8 @@ def fit(
 
     `schedule`
         A name ("cosine"), a schedule, or a function of the number of epochs done (steps, if `schedule_per` is
-        "step") that gives the factor on the learning rate. It must last as long as training.
+        "step") that gives the factor on the learning rate. It must last as long as training. One that
+        remembers losses (`ReduceOnPlateau`) forgets at the start those of a training before.
     `clip_value`, `clip_norm`
         Gradients are put back between −limit and limit, or shrunk together to that norm, before each step.
     `penalty`
@@ -159,8 +160,7 @@ def _run(
     training: Training, listeners: Sequence[Callback], file: Checkpoint | None, bar: ProgressBar
 ) -> History:
     """Train epoch by epoch, until something ends it."""
-    model = training.epochs.model
-    flags, history = model.is_training(), None
+    history = None
     try:
         training.look()
         if file is not None:
@@ -182,8 +182,7 @@ def _run(
         error.history = training.failed(error.history.stopped)
         raise
     finally:
-        # An error before the first step changes nothing at all.
-        model.set_training(False if history is not None or training.epochs.good is not None else flags)
+        training.leave(history)
     return history
 
 
