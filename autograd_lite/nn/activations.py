@@ -9,7 +9,7 @@ from typing import Any
 from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError, nearest
-from .inputs import as_inputs, shown
+from .inputs import as_inputs, is_number, shown
 from .modules import Module
 
 __all__ = ["Activation", "AnyActivation", "activation_named"]
@@ -91,6 +91,8 @@ class Activation(Module):
             if name not in known:
                 takes = f"takes {', '.join(known)}" if known else "takes no settings"
                 raise ArgumentError(f"activation {self.activation!r} {takes}, got {name}={value!r}")
+            if not is_number(value):
+                raise ArgumentError(f"activation {self.activation!r}: {name} is a number, got {shown(value)}")
         if settings and self._activate is not None:
             self._activate = partial(self._activate, **settings)
 

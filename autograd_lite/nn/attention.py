@@ -15,7 +15,7 @@ from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError
 from .initialisation import Draw, Init, generator
-from .inputs import as_inputs, as_size, shown
+from .inputs import as_inputs, as_size, is_list, shown
 from .linear import Linear
 from .modules import Module
 
@@ -226,11 +226,11 @@ class SelfAttention(Module):
 
 def as_vectors(tokens: Any, width: int, owner: Module) -> list[Any]:
     """The tokens, each a vector of `width` Values; `ArgumentError`, naming the `owner`, for anything else."""
-    unordered = isinstance(tokens, (Value, str, bytes, dict, set))
-    if unordered or not hasattr(tokens, "__len__") or not len(tokens):
+    listed = list(tokens) if is_list(tokens) else []
+    if not listed:
         raise ArgumentError(f"{owner._title} takes a list of tokens, each a list of {width} numbers, "
                             f"got {shown(tokens)}")
-    return [as_inputs(token, width, owner) for token in tokens]
+    return [as_inputs(token, width, owner) for token in listed]
 
 
 def _usable(cache: Any, head: AttentionHead) -> KeysValues:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import ArgumentError
-from .inputs import shown
+from .inputs import is_list, is_number, shown
 from .settings import above_zero
 
 __all__ = ["clip_gradient_norm", "clip_gradient_value"]
@@ -57,13 +57,13 @@ def clip_gradient_norm(parameters: Iterable[Value], limit: float) -> float:
     factor = limit / (norm + 1e-6)
     if factor < 1.0 and math.isfinite(norm):
         for parameter in reached:
-            parameter.grad *= factor
+            parameter.grad = float(parameter.grad) * factor
     return norm
 
 
 def _with_gradients(parameters: Any, taker: str) -> list[Value]:
     """The parameters whose gradients a step would use, checked before anything is changed."""
-    if isinstance(parameters, Value) or not isinstance(parameters, Iterable):
+    if not is_list(parameters):
         raise ArgumentError(f"{taker} takes a list of parameters, got {shown(parameters)}: "
                             "give model.parameters()")
     listed = list(parameters)
@@ -76,4 +76,6 @@ def _with_gradients(parameters: Any, taker: str) -> list[Value]:
             raise ArgumentError(f"{taker} takes gradients that are plain numbers, but that of {parameter!r} "
                                 "is a Value, made by backward(create_graph=True). Clip after a plain "
                                 "backward(), or write the limit into the loss: ops.clip, ops.norm")
+        if not is_number(parameter.grad):
+            raise ArgumentError(f"{taker} takes gradients that are numbers, got {shown(parameter.grad)}")
     return reached

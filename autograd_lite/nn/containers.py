@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from .activations import Activation, AnyActivation
 from .finding import is_module
 from .initialisation import generator
-from .inputs import as_inputs, is_whole, shown
+from .inputs import as_inputs, is_list, is_whole, shown
 from .layers import MLP
 from .modules import Module
 
@@ -160,6 +160,9 @@ class Residual(Module):
         return as_inputs(x, None if hasattr(x, "__iter__") else 1, self)
 
     def _sum(self, x: Sequence[Any], y: Any) -> list[Any]:
+        if not isinstance(y, Value) and not is_list(y):
+            raise ArgumentError(f"{self._title} takes a block that gives a Value or a list of them, and "
+                                f"{shown(self.block)} gave {shown(y)}")
         parts = [y] if isinstance(y, Value) else list(y)
         if len(parts) != len(x):
             raise ArgumentError(f"{self._title} adds {len(x)} inputs to what {shown(self.block)} makes of "

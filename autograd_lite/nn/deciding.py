@@ -45,9 +45,10 @@ def decided(
     are classes. Raises `ArgumentError` for targets that are no labels.
     """
     answers = answers_of(loss)
-    if answers == "classes" or (answers == "numbers" and _tells_indices(outputs, targets)):
-        return _by_index(name, outputs, targets)
-    rows, wanted = number_rows(name, outputs, targets)
+    rows, wanted = plain_rows(name, "output", outputs), plain_rows(name, "target", targets)
+    if answers == "classes" or (answers == "numbers" and len(rows[0]) > 1 == len(wanted[0])):
+        return _by_index(name, rows, targets)
+    rows, wanted = number_rows(name, rows, wanted)
     if answers == "numbers" and len(rows[0]) > 1 and all(_one_hot(row) for row in wanted):
         return _by_index(name, rows, [row.index(1) for row in wanted])
     true = [number for row in wanted for number in row]
@@ -77,12 +78,6 @@ def _by_index(
             raise ArgumentError(f"{name}: target {index} is {shown(targets[index])}; expected the index of a "
                                 f"class, from 0 to {classes[-1]}")
     return [_largest(row) for row in rows], [int(target[0]) for target in wanted], classes
-
-
-def _tells_indices(outputs: Sequence[Any], targets: Sequence[Any]) -> bool:
-    """Whether each sample has several outputs and one number as its target."""
-    return (bool(len(outputs)) and bool(len(targets)) and len(plain_rows("", "", outputs[:1])[0]) > 1
-            and len(plain_rows("", "", targets[:1])[0]) == 1)
 
 
 def _one_hot(row: list[float]) -> bool:

@@ -24,6 +24,9 @@ class Embedding(Module):
     gives the parameters themselves: no node is made. Several indices in a list give their rows one after
     the other, a flat list like every sample. The start is N(0, 1), as of `torch.nn.Embedding`.
 
+    Rows that a loss did not reach have no gradient, and an optimizer leaves them as they are; PyTorch's dense
+    `Embedding` gives them the gradient 0, so that Adam goes on moving them there.
+
     Raises `ArgumentError` for sizes that are not positive whole numbers, and for an index that is not whole
     or lies outside the table.
 

@@ -20,7 +20,7 @@ from ..errors import ArgumentError, AutogradError
 from .attention import KeysValues, SelfAttention, Vectors, as_vectors
 from .embedding import Embedding
 from .initialisation import Draw, Init, RandomSource, generator, initialiser, random_source
-from .inputs import as_size, is_number, is_whole, shown
+from .inputs import as_size, is_list, is_number, is_whole, shown
 from .linear import Linear
 from .losses import cross_entropy
 from .modules import Module
@@ -270,16 +270,17 @@ class GPT(Module):
 
     def _checked(self, tokens: Any) -> list[int]:
         """The tokens as ints; they may come as floats, as data do."""
-        if isinstance(tokens, (Value, str, bytes, dict, set)) or not hasattr(tokens, "__len__"):
+        if not is_list(tokens):
             raise ArgumentError(f"{self._title} takes a list of tokens, whole numbers from 0 to "
                                 f"{self.vocabulary - 1}, got {shown(tokens)}")
-        if not len(tokens):
+        listed = list(tokens)
+        if not listed:
             raise ArgumentError(f"{self._title} takes at least one token, got {shown(tokens)}")
-        for place, token in enumerate(tokens):
+        for place, token in enumerate(listed):
             if not is_number(token) or not 0 <= token < self.vocabulary or token != int(token):
                 raise ArgumentError(f"{self._title} knows the tokens 0 to {self.vocabulary - 1}; "
                                     f"token {place} is {shown(token)}")
-        return [int(token) for token in tokens]
+        return [int(token) for token in listed]
 
 
 def next_token_loss(outputs: Sequence[Vectors], targets: Sequence[Sequence[int]]) -> Value:

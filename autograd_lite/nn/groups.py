@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import repeat
 from types import FunctionType
@@ -12,7 +12,7 @@ from ..engine import Value
 from ..errors import ArgumentError, nearest
 from ..ops.row import as_number
 from ..rules import LEAF, UNREACHED
-from .inputs import is_number, is_whole, shown
+from .inputs import is_list, is_number, is_whole, shown
 from .settings import at_least_zero
 
 __all__ = ["Group", "Memory", "Update", "groups_from", "memory_from", "part", "with_settings"]
@@ -146,7 +146,7 @@ def _listed(parameters: Any, taker: str) -> list[Any]:
     if isinstance(parameters, Mapping):
         raise ArgumentError(f"{taker} takes a list of parameters or a list of groups, got one dict: put it "
                             "into a list")
-    if isinstance(parameters, (Value, str)) or not isinstance(parameters, Iterable):
+    if not is_list(parameters):
         raise ArgumentError(f"{taker} takes a list of parameters, got {shown(parameters)}: "
                             "give model.parameters()")
     listed = list(parameters)

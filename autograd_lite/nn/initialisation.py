@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ..errors import ArgumentError, nearest
-from .inputs import is_number, is_whole
+from .inputs import is_number, is_whole, shown
 
 if TYPE_CHECKING:
     import random
@@ -133,6 +133,9 @@ def gain(activation: str, slope: float = 0.01) -> float:
     >>> gain("relu"), gain("leaky_relu", slope=0.5)
     (1.4142135623730951, 1.2649110640673518)
     """
+    if not isinstance(activation, str) or not is_number(slope):
+        raise ArgumentError("gain takes the name of an activation and the slope of leaky_relu, got "
+                            f"{shown(activation)} and {shown(slope)}")
     if activation == "leaky_relu":
         return math.sqrt(2.0 / (1.0 + slope * slope))
     if activation not in GAINS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .calling import scoped
 if TYPE_CHECKING:
     from .modules import Module
 
-__all__ = ["Inputs", "as_inputs", "as_size", "is_number", "is_whole", "shown"]
+__all__ = ["Inputs", "as_inputs", "as_rows", "as_size", "is_list", "is_number", "is_whole", "shown"]
 
 
 class Inputs(tuple[Value, ...]):
@@ -39,7 +40,7 @@ def as_inputs(sample: Any, width: int | None, owner: Module) -> Inputs:
     """
     if sample.__class__ is Inputs:
         checked: Inputs = sample
-    elif _is_list(sample):
+    elif is_list(sample):
         checked = Inputs([
             number if isinstance(number, Value) else _input_leaf(number, index, owner)
             for index, number in enumerate(sample)
@@ -56,10 +57,18 @@ def as_inputs(sample: Any, width: int | None, owner: Module) -> Inputs:
     return checked
 
 
-def _is_list(sample: Any) -> bool:
-    if isinstance(sample, (Value, str, bytes, dict, set, frozenset)):
+def is_list(thing: Any) -> bool:
+    """Whether it holds several things in an order: a list, a tuple, an array, a generator."""
+    if isinstance(thing, (Value, str, bytes, dict, set, frozenset)):
         return False
-    return isinstance(sample, Iterable) and getattr(sample, "ndim", 1) > 0
+    return isinstance(thing, Iterable) and getattr(thing, "ndim", 1) > 0
+
+
+def as_rows(rows: Any, owner: Module) -> Any:
+    """Samples given together; `ArgumentError`, naming the `owner`, for what is no list of them."""
+    if not is_list(rows):
+        raise ArgumentError(f"{owner._title} takes a list of samples in batch(), got {shown(rows)}")
+    return rows
 
 
 def _input_leaf(number: Any, index: int, owner: Module) -> Value:
@@ -84,18 +93,24 @@ def _count(width: int | None) -> str:
 
 def is_number(thing: Any) -> bool:
     """Whether it is a plain real number: int, float, bool, a NumPy scalar, a Fraction."""
-    if thing.__class__ is float or thing.__class__ is int:
+    if thing.__class__ is float:
         return True
     try:
         as_number(thing)
-    except ValueTypeError:
+    except (ValueTypeError, ArgumentError):  # the latter for a whole number that is too large for a float
         return False
     return True
 
 
 def is_whole(thing: Any) -> bool:
     """Whether it is a whole number: int or NumPy's, but no bool."""
-    return hasattr(thing, "__index__") and not isinstance(thing, bool) and not getattr(thing, "ndim", 0)
+    if isinstance(thing, bool) or getattr(thing, "ndim", 0) > 0:
+        return False
+    try:
+        operator.index(thing)
+    except TypeError:
+        return False
+    return True
 
 
 def as_size(size: Any, name: str) -> int:

@@ -17,7 +17,7 @@ from ..engine import Value
 from ..errors import ArgumentError
 from .activations import AnyActivation, activation_named
 from .initialisation import DEFAULT_INIT, Draw, Init, RandomSource, generator, init_named, random_source
-from .inputs import as_inputs, as_size
+from .inputs import as_inputs, as_size, is_list
 from .modules import Module
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _usual_init(*choices: object) -> str:
 
 
 def _sizes(nouts: Any) -> list[int]:
-    if isinstance(nouts, (str, bytes, dict)) or not hasattr(nouts, "__iter__"):
+    if not is_list(nouts):
         raise ArgumentError(f"nouts is a list with the size of each layer, such as [4, 1], got {nouts!r}")
     sizes = [as_size(size, f"nouts[{index}]") for index, size in enumerate(nouts)]
     if not sizes:

@@ -9,6 +9,7 @@ from ..engine import Value
 from .initialisation import DEFAULT_INIT, Draw, Init, RandomSource, init_named, random_source
 from .inputs import as_inputs, as_size
 from .modules import Module
+from .settings import truth
 
 if TYPE_CHECKING:
     import random
@@ -50,7 +51,7 @@ class Linear(Module):
         self.weight = [
             [Value(0.0, label=f"w{row},{column}") for column in range(self.nin)] for row in range(self.nout)
         ]
-        self.bias = [Value(0.0, label=f"b{row}") for row in range(self.nout)] if bias else None
+        self.bias = [Value(0.0, label=f"b{row}") for row in range(self.nout)] if truth("bias", bias) else None
         self._init = DEFAULT_INIT if init is None else init
         self.reset_parameters(random_source(seed))
 

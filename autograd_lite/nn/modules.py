@@ -23,7 +23,7 @@ from .finding import (
     titled_modules,
 )
 from .initialisation import RandomSource, random_source
-from .inputs import shown
+from .inputs import as_rows, shown
 from .saving import read_parameters, write_parameters
 from .summary import Summary, summarise
 
@@ -94,8 +94,8 @@ class Module:
         [0.0, 0.0]
         """
         if not scoped.get():
-            return self.forward_batch(rows)
-        answers: list[Any] = self._run_in_scope(self.forward_batch, (rows,), {})
+            return self.forward_batch(as_rows(rows, self))
+        answers: list[Any] = self._run_in_scope(self.forward_batch, (as_rows(rows, self),), {})
         return answers
 
     def forward_batch(self, rows: Sequence[Any]) -> list[Any]:

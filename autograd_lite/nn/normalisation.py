@@ -66,7 +66,7 @@ class BatchNorm(Module):
                 "use model.batch(X), or model.eval() first for its running statistics. (A module of your "
                 "own that holds it writes forward_batch(self, rows), as nn.Sequential does.)")
         values = as_inputs(x, self.nin, self)
-        scales = [1.0 / math.sqrt(variance + self.eps) for variance in self.running_var]
+        scales = [ops.reciprocal(ops.sqrt(variance + self.eps)) for variance in self.running_var]
         normal = [(value - mean) * scale
                   for value, mean, scale in zip(values, self.running_mean, scales, strict=True)]
         return _affine(normal, self.weight, self.bias)

@@ -227,6 +227,9 @@ class Adam(Optimizer):
     2015, "Adam: a method for stochastic optimization"; Reddi, Kale and Kumar 2018, "On the convergence of
     Adam and beyond" (AMSGrad; as in PyTorch, the largest is taken before the correction of the bias).
 
+    After `zero_grad()` a parameter that the loss did not reach has no gradient and is skipped. (PyTorch's
+    dense `Embedding` gives its other rows the gradient 0, so that there Adam still moves them.)
+
     >>> from autograd_lite import Value
     >>> p = Value(1.0)
     >>> optimizer = Adam([p], lr=0.1)

@@ -16,7 +16,7 @@ from typing import Any
 from .. import ops
 from ..engine import Value, scope
 from ..errors import ArgumentError
-from .inputs import is_number, shown
+from .inputs import is_list, is_number, shown
 
 __all__ = ["L1", "L2", "Elastic"]
 
@@ -99,7 +99,7 @@ def _squared_sum(parameters: list[Value], strength: float) -> Value:
 
 
 def _checked(parameters: Any, name: str) -> list[Value]:
-    listed = [] if isinstance(parameters, Value) or not isinstance(parameters, Iterable) else list(parameters)
+    listed = list(parameters) if is_list(parameters) else []
     if not listed or not all(isinstance(parameter, Value) for parameter in listed):
         raise ArgumentError(f"{name} takes a list of at least one parameter, such as model.parameters(), got "
                             f"{shown(parameters)}")

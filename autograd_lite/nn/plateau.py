@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import ArgumentError
 from .inputs import is_number, is_whole, shown
 from .scheduling import Schedule, checked_factor
+from .settings import truth
 
 __all__ = ["ReduceOnPlateau"]
 
@@ -30,8 +31,8 @@ class ReduceOnPlateau(Schedule):
     An improvement is a loss below best·(1 − threshold), or below best − threshold if `relative` is False.
     After each reduction `cooldown` epochs are not counted. The factor never falls below `lowest`. PyTorch's
     `ReduceLROnPlateau` in its mode "min" (without its `eps`; its `min_lr` is `lowest` times the rate). A NaN
-    is no improvement. `fit` calls `observe` after every epoch, with the loss on the validation data if there
-    is any.
+    is no improvement. `fit` calls `reset` at the start and `observe` after every epoch, with the loss on the
+    validation data if there is any.
 
     >>> schedule = ReduceOnPlateau(factor=0.5, patience=1)
     >>> for loss in (3.0, 2.0, 2.0, 2.0):
@@ -49,14 +50,17 @@ class ReduceOnPlateau(Schedule):
     _seen: _Seen = field(default_factory=_Seen, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        checked_factor("factor", self.factor, zero=False)
+        checked_factor(self, "factor", zero=False)
         if self.factor >= 1:
             raise ArgumentError(f"factor is a number below 1, so that the rate falls, got {self.factor!r}")
         for name in ("patience", "cooldown"):
-            if not is_whole(getattr(self, name)) or getattr(self, name) < 0:
-                raise ArgumentError(f"{name} is a whole number of at least 0, got {getattr(self, name)!r}")
-        checked_factor("threshold", self.threshold)
-        checked_factor("lowest", self.lowest, most=1.0)
+            count = getattr(self, name)
+            if not is_whole(count) or count < 0:
+                raise ArgumentError(f"{name} is a whole number of at least 0, got {shown(count)}")
+            object.__setattr__(self, name, int(count))
+        checked_factor(self, "threshold")
+        checked_factor(self, "lowest", most=1.0)
+        object.__setattr__(self, "relative", truth("relative", self.relative))
 
     def factor_at(self, t: int) -> float:
         """The factor that the losses observed so far have led to; t does not matter."""

@@ -33,7 +33,7 @@ def predict(model: Callable[[Any], Any], X: Any) -> list[Answer]:  # noqa: N803 
     >>> nn.predict(nn.MLP(2, [1], init="zeros"), [[1.0, 2.0], [3.0, 4.0]])
     [0.0, 0.0]
     """
-    if not callable(model):
+    if not callable(model) or isinstance(model, type):
         raise ArgumentError(f"predict takes a model and then its samples, got {shown(model)} as the model")
     return run_samples(model, as_samples(X))
 

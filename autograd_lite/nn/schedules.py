@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ArgumentError, nearest
-from .inputs import is_whole, shown
+from .inputs import is_list, is_whole, shown
 from .plateau import ReduceOnPlateau
-from .scheduling import FunctionSchedule, Schedule, checked_factor, checked_steps
+from .scheduling import FunctionSchedule, Schedule, checked_factor, checked_steps, whole_steps
 
 __all__ = [
     "SCHEDULES", "Constant", "Cosine", "Exponential", "FunctionSchedule", "LinearRamp", "MultiStep",
@@ -52,8 +52,8 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        checked_steps("every", self.every)
-        checked_factor("factor", self.factor, zero=False)
+        checked_steps(self, "every")
+        checked_factor(self, "factor", zero=False)
 
     def factor_at(self, t: int) -> float:
         """The factor, as often as `every` has passed."""
@@ -76,15 +76,13 @@ class MultiStep(Schedule):
 
     def __post_init__(self) -> None:
         given: Any = self.milestones
-        if isinstance(given, str) or not isinstance(given, Iterable):
+        if not is_list(given):
             raise ArgumentError("milestones is a list of steps, such as [30, 60], got "
                                 f"{shown(given)}")
-        milestones = tuple(given)
-        for milestone in milestones:
-            checked_steps("every milestone", milestone)
+        milestones = tuple(whole_steps("every milestone", milestone) for milestone in given)
         if list(milestones) != sorted(milestones):
             raise ArgumentError(f"milestones go upwards, got {shown(milestones)}")
-        checked_factor("factor", self.factor, zero=False)
+        checked_factor(self, "factor", zero=False)
         object.__setattr__(self, "milestones", milestones)  # frozen; a list would be changeable from outside
 
     def factor_at(self, t: int) -> float:
@@ -103,7 +101,7 @@ class Exponential(Schedule):
     factor: float
 
     def __post_init__(self) -> None:
-        checked_factor("factor", self.factor, zero=False)
+        checked_factor(self, "factor", zero=False)
 
     def factor_at(self, t: int) -> float:
         """The factor to the power of t."""
@@ -124,13 +122,13 @@ class Cosine(Schedule):
     lowest: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_steps("steps", self.steps)
-        checked_factor("lowest", self.lowest)
+        checked_steps(self, "steps")
+        checked_factor(self, "lowest")
 
     @property
     def length(self) -> int:
         """The steps; the factor is `lowest` once all are done."""
-        return int(self.steps)
+        return self.steps
 
     def factor_at(self, t: int) -> float:
         """The cosine at t."""
@@ -150,14 +148,14 @@ class LinearRamp(Schedule):
     end: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_steps("steps", self.steps)
-        checked_factor("start", self.start)
-        checked_factor("end", self.end)
+        checked_steps(self, "steps")
+        checked_factor(self, "start")
+        checked_factor(self, "end")
 
     @property
     def length(self) -> int:
         """The steps; the factor is `end` once all are done."""
-        return int(self.steps)
+        return self.steps
 
     def factor_at(self, t: int) -> float:
         """The line at t."""
@@ -181,15 +179,15 @@ class WarmUp(Schedule):
     start: float = 0.1
 
     def __post_init__(self) -> None:
-        checked_steps("steps", self.steps)
+        checked_steps(self, "steps")
         if not isinstance(self.then, Schedule):
             raise ArgumentError(f"then is a schedule such as nn.Cosine(100), got {shown(self.then)}")
-        checked_factor("start", self.start)
+        checked_factor(self, "start")
 
     @property
     def length(self) -> int | None:
         """The steps of both; None if the other never ends."""
-        return None if self.then.length is None else int(self.steps) + self.then.length
+        return None if self.then.length is None else self.steps + self.then.length
 
     def factor_at(self, t: int) -> float:
         """The line at t, or the other schedule after it."""
@@ -234,19 +232,19 @@ class OneCycle(Schedule):
     anneal: Literal["cos", "linear"] = "cos"
 
     def __post_init__(self) -> None:
-        checked_steps("steps", self.steps)
-        checked_factor("rise", self.rise)
+        checked_steps(self, "steps")
+        checked_factor(self, "rise")
         if self.rise >= 1:
             raise ArgumentError(f"rise is the share of the steps before the peak, below 1, got {self.rise!r}")
-        checked_factor("start", self.start)
-        checked_factor("end", self.end)
-        if self.anneal not in _ALONG:
+        checked_factor(self, "start")
+        checked_factor(self, "end")
+        if not isinstance(self.anneal, str) or self.anneal not in _ALONG:
             raise ArgumentError(f'anneal is "cos" or "linear", got {shown(self.anneal)}')
 
     @property
     def length(self) -> int:
         """The steps; the last of them is taken with `end`."""
-        return int(self.steps)
+        return self.steps
 
     def factor_at(self, t: int) -> float:
         """The rising or the falling curve at t."""
@@ -270,7 +268,7 @@ _ALONG = {"cos": _along_cosine, "linear": _along_line}
 
 def _power(factor: float, exponent: int) -> float:
     try:
-        return float(factor) ** int(exponent)
+        return float(factor**exponent)
     except OverflowError:  # of a factor above 1
         return math.inf
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ArgumentError
 from .inputs import is_number, is_whole, shown
 
-__all__ = ["FunctionSchedule", "Schedule", "checked_factor", "checked_steps"]
+__all__ = ["FunctionSchedule", "Schedule", "checked_factor", "checked_steps", "whole_steps"]
 
 
 class Schedule:
@@ -45,7 +45,7 @@ class Schedule:
         if self.length is not None and t > self.length:
             raise ArgumentError(f"{self!r} ends after {self.length} steps, and its factor at {t} was asked "
                                 f"for: give it at least {t} steps, or stop after {self.length}")
-        return self.factor_at(int(t))
+        return float(self.factor_at(int(t)))
 
     def factors(self, count: int | None = None) -> list[float]:
         """The factors of the first `count` steps, to look at or to plot; of all, if the schedule ends.
@@ -100,16 +100,27 @@ class FunctionSchedule(Schedule):
         return float(factor)
 
 
-def checked_steps(name: str, steps: Any) -> None:
-    """`ArgumentError` unless it is a whole number of at least 1."""
+def checked_steps(schedule: Schedule, name: str) -> None:
+    """Make this setting of a schedule an int; `ArgumentError` unless it is a whole number of at least 1."""
+    object.__setattr__(schedule, name, whole_steps(name, getattr(schedule, name)))
+
+
+def whole_steps(name: str, steps: Any) -> int:
+    """The number of steps as an int; `ArgumentError` unless it is a whole number of at least 1."""
     if not is_whole(steps) or steps < 1:
         raise ArgumentError(f"{name} is a whole number of at least 1, got {shown(steps)}")
+    return int(steps)
 
 
-def checked_factor(name: str, factor: Any, *, zero: bool = True, most: float = math.inf) -> None:
-    """`ArgumentError` unless it is a finite number from 0 (or above 0) to `most`."""
+def checked_factor(schedule: Schedule, name: str, *, zero: bool = True, most: float = math.inf) -> None:
+    """Make this setting a float; `ArgumentError` unless it is finite and from 0 (or above 0) to `most`.
+
+    A float, as NumPy's single precision would stay single in all that is computed with it.
+    """
+    factor = getattr(schedule, name)
     low_enough = is_number(factor) and math.isfinite(factor) and factor <= most
     if not low_enough or factor < 0 or (factor == 0 and not zero):
         least = "of at least 0" if zero else "above 0"
         end = f" and at most {most:g}" if most < math.inf else ""
         raise ArgumentError(f"{name} is a finite number {least}{end}, got {shown(factor)}")
+    object.__setattr__(schedule, name, float(factor))

@@ -9,7 +9,7 @@ from typing import Any
 from ..engine import Value
 from ..errors import ArgumentError
 from ..ops.row import as_number
-from .inputs import is_number, shown
+from .inputs import is_list, is_number, shown
 
 __all__ = [
     "Target", "a_class", "a_number", "a_probability", "a_sign", "checked_target", "flat_output",
@@ -86,9 +86,10 @@ def paired(name: str, outputs: Any, targets: Any, by_class: bool) -> tuple[list[
     wanted = targets.tolist() if hasattr(targets, "tolist") else targets
     if isinstance(outputs, Value) or (by_class and not isinstance(wanted, (list, tuple))):
         outputs, wanted = [outputs], [wanted]
-    if not isinstance(wanted, (list, tuple)):
+    if not is_list(outputs) or not isinstance(wanted, (list, tuple)):
+        what, given = ("targets", wanted) if is_list(outputs) else ("outputs", outputs)
         raise ArgumentError(f"{name} takes a list of outputs and a list of as many targets, "
-                            f"got the targets {shown(wanted)}")
+                            f"got the {what} {shown(given)}")
     rows = [flat_output(row) for row in outputs]
     if len(rows) != len(wanted):
         raise ArgumentError(f"{name}: {len(rows)} outputs and {len(wanted)} targets. "

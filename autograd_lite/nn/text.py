@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import ArgumentError
-from .inputs import is_whole, shown
+from .inputs import is_list, is_whole, shown
 
 __all__ = ["IGNORED", "Tokenizer", "names"]
 
@@ -31,10 +31,8 @@ class Tokenizer:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        if isinstance(texts, str):
-            texts = [texts]
         found: set[str] = set()
-        for text in texts:
+        for text in _listed_texts(texts):
             found.update(_checked_text(text))
         if not found:
             raise ArgumentError("a tokenizer learns its characters from texts, and these hold none: give a "
@@ -67,11 +65,14 @@ class Tokenizer:
 
         Raises `ArgumentError` for what is not a token.
         """
-        for token in tokens:
+        if not is_list(tokens):
+            raise ArgumentError(f"decode takes a list of tokens, got {shown(tokens)}")
+        listed = list(tokens)
+        for token in listed:
             if not is_whole(token) or not 0 <= token <= self.boundary:
                 raise ArgumentError(f"{token!r} is no token: this tokenizer has the tokens "
                                     f"0 to {self.boundary}")
-        return "".join(self.characters[token] for token in tokens if token != self.boundary)
+        return "".join(self.characters[token] for token in listed if token != self.boundary)
 
     def next_token_samples(
         self, texts: Sequence[str], length: int | None = None
@@ -85,6 +86,7 @@ class Tokenizer:
         >>> X, y
         ([[2, 0, 1], [2, 1, 2]], [[0, 1, 2], [1, 2, -1]])
         """
+        texts = _listed_texts(texts)
         rows = [self.encode(text) for text in texts]
         if not rows:
             raise ArgumentError("there are no texts to make samples of: give at least one")
@@ -110,6 +112,15 @@ def names() -> list[str]:
     from importlib.resources import files
 
     return files(__package__).joinpath("names.txt").read_text(encoding="utf-8").split()
+
+
+def _listed_texts(texts: Any) -> list[Any]:
+    """The texts as a list; a string is one text, not a list of letters."""
+    if isinstance(texts, (str, set, frozenset)):
+        return [texts] if isinstance(texts, str) else sorted(texts)
+    if not is_list(texts):
+        raise ArgumentError(f"a tokenizer takes a list of strings, got {shown(texts)}")
+    return list(texts)
 
 
 def _checked_text(text: Any) -> str:
