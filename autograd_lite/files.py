@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import AutogradError
@@ -15,11 +16,12 @@ class FileError(AutogradError, OSError):
     """A file could not be read or written."""
 
 
-def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
+def atomic_write(path: str | os.PathLike[str], content: str | bytes, *, durable: bool = False) -> Path:
     """Write `content` to a temporary name beside `path`, then rename it over `path`.
 
-    Text is written as UTF-8 with the line ends it has. Raises `FileError` naming the path if the
-    folder is missing or cannot be written; whatever stood at `path` is then untouched.
+    Text is written as UTF-8 with the line ends it has. With `durable` the file is forced onto the disk before
+    it gets its name, so that a power failure, too, leaves the old content or the new. Raises `FileError`
+    naming the path if the folder is missing or cannot be written; whatever stood at `path` is then untouched.
     """
     target = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
@@ -30,8 +32,13 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
         )
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         _share_like(target, temporary)
         os.replace(temporary, target)  # noqa: PTH105 - Path.replace on Windows differs in nothing; kept explicit
+        if durable:
+            _sync_folder(target.parent)
     except BaseException as error:  # Ctrl-C too
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -42,6 +49,16 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
             "Choose a folder that exists and that you may write to."
         ) from error
     return target
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a new name onto the disk, too, where folders can be opened (not on Windows)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _share_like(target: Path, path: str) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -178,6 +179,24 @@ def test_the_first_epoch_may_be_killed_too(tmp_path):
     assert other.state_dict() == expected.state_dict()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be opened on Windows")
+def test_the_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def synced(descriptor):
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    def renamed(*arguments):
+        done.append("rename")
+        replace(*arguments)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    fit(network(), X, Y, epochs=0, checkpoint=tmp_path / "run.npz")
+    assert done == [(tmp_path / "run.npz").stat().st_size, "rename", "folder"]
+
+
 def test_ctrl_c_while_it_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     path, calls = tmp_path / "run.npz", []
 
@@ -198,15 +217,16 @@ def test_ctrl_c_while_it_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     assert outcome(fit(model, X, Y, **everything(checkpoint=path)), model) == uninterrupted()
 
 
-def test_what_kills_left_behind_is_cleared_when_it_is_old(tmp_path):
-    names = ".run.npz.a1.tmp", ".run.npz.b2.tmp", ".else.npz.c.tmp"
+@pytest.mark.parametrize("name", ["run.npz", "run [1].npz"])
+def test_what_kills_left_behind_is_cleared_when_it_is_old(tmp_path, name):
+    names = f".{name}.a1.tmp", f".{name}.b2.tmp", ".else.npz.c.tmp"
     old, young, other = (tmp_path / name for name in names)
     for leftover in (old, young, other):
         leftover.write_bytes(b"half")
     for leftover in (old, other):
         os.utime(leftover, (time.time() - 3600, time.time() - 3600))
-    fit(MLP(2, [1], seed=0), X, Y, epochs=1, checkpoint=tmp_path / "run.npz")
-    assert files_in(tmp_path) == [".else.npz.c.tmp", ".run.npz.b2.tmp", "run.npz"]
+    fit(MLP(2, [1], seed=0), X, Y, epochs=1, checkpoint=tmp_path / name)
+    assert files_in(tmp_path) == [".else.npz.c.tmp", f".{name}.b2.tmp", name]
 
 
 # another run's
@@ -293,6 +313,18 @@ def readable(path):
         return read_record(path)
     except FileError:
         return None
+
+
+def test_a_file_of_another_version_is_told_from_one_that_is_no_checkpoint(tmp_path):
+    path = tmp_path / "run.json"
+    settings = finished(path)
+    path.write_text(path.read_text("utf-8").replace("checkpoint 1", "checkpoint 9"), "utf-8")
+    words = "its format is 'autograd-lite checkpoint 9', expected 'autograd-lite checkpoint 1'"
+    with pytest.raises(FileError, match=words):
+        fit(network(), X, Y, **settings)
+    path.write_text('{"other": 1}', "utf-8")
+    with pytest.raises(FileError, match="it does not say what it is"):
+        fit(network(), X, Y, **settings)
 
 
 def test_no_file_holds_a_pickle(tmp_path):

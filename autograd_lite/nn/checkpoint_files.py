@@ -6,6 +6,7 @@ back as the same number; what JSON has no number for becomes `{"float": "nan"}`.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import io
 import json
@@ -39,11 +40,11 @@ def as_path(path: Any) -> Path:
 def write_record(path: Path, record: Record) -> None:
     """Write plain data; whoever reads sees the old file or the new one, never half of either.
 
-    That holds when the process is killed. After a power failure the file may be damaged, as it is not forced
-    onto the disk (that would take longer than most epochs here); `read_record` then says so.
+    That holds when the process is killed and when the power fails: the file is forced onto the disk, which
+    takes a millisecond or two on a solid-state one, some twenty on one that turns.
     """
     write, _ = _FORMATS[path.suffix]
-    atomic_write(path, write(record))
+    atomic_write(path, write(record), durable=True)
 
 
 def read_record(path: Path) -> Record:
@@ -67,12 +68,18 @@ def clear_leftovers(path: Path) -> None:
 
     Younger ones may belong to another run whose file has the same beginning of its name.
     """
-    for leftover in path.parent.glob(f".{path.name[:40]}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name[:40])}.*.tmp"):
         try:
             if time.time() - leftover.stat().st_mtime > 60:
                 leftover.unlink()
         except OSError:  # somebody else was quicker, or it is not ours to delete
             continue
+
+
+def _check_format(found: Any) -> None:
+    if found != FORMAT:
+        said = "it does not say what it is" if found is None else f"its format is {shown(found)}"
+        raise ValueError(f"{said}, expected {FORMAT!r}")
 
 
 # JSON
@@ -86,8 +93,7 @@ def _as_json(record: Record) -> bytes:
 
 def _from_json(content: bytes) -> Record:
     document = json.loads(content, object_hook=_finite_or_not)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"it does not say that its format is {FORMAT!r}")
+    _check_format(document.get("format") if isinstance(document, dict) else None)
     record: Record = document["record"]
     if _checksum(_text(record)) != document.get("checksum"):
         raise ValueError("its checksum is wrong")
@@ -130,8 +136,7 @@ def _from_npz(content: bytes) -> Record:
     import numpy as np
 
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        if "format" not in archive or archive["format"].tolist() != FORMAT:
-            raise ValueError(f"it does not say that its format is {FORMAT!r}")
+        _check_format(archive["format"].tolist() if "format" in archive else None)
         body, expected = archive["record"].tolist(), archive["checksum"].tolist()
         arrays = [archive[f"array_{index}"] for index in range(len(archive.files) - 3)]
     if _checksum(body, *(array.tobytes() for array in arrays)) != expected:
