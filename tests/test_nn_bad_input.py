@@ -17,7 +17,7 @@ NO_NUMBERS = [None, "2", [1.0], 1j, int, object(), Value(1.0), np.array([1.0]), 
 
 
 def named(cases):
-    return [pytest.param(case, id=f"{index} {case!r:.30}") for index, case in enumerate(cases)]
+    return [pytest.param(case, id=f"{k} {case!r:.30}".partition(" at 0x")[0]) for k, case in enumerate(cases)]
 
 
 TOKENIZER = nn.Tokenizer(["ab"])
