@@ -36,11 +36,14 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
     >>> nearest("tahn", ["relu", "tanh"])
     "did you mean 'tanh'? Known: relu, tanh"
+    >>> nearest("ReLu", ["relu", "tanh"])
+    "did you mean 'relu'? Known: relu, tanh"
     """
     import difflib  # errors are rare, and importing it would slow down every start
 
     known = sorted(choices)
-    begun = [choice for choice in known if name and choice.startswith(str(name))]  # "he" of he_normal
-    close = difflib.get_close_matches(str(name), known, n=1) or begun
+    asked, in_lower = str(name).lower(), {choice.lower(): choice for choice in known}  # "ReLU", "Adam"
+    begun = [choice for lower, choice in in_lower.items() if asked and lower.startswith(asked)]  # "he"
+    close = [in_lower[lower] for lower in difflib.get_close_matches(asked, in_lower, n=1)] or begun
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}Known: {', '.join(known)}"

@@ -96,6 +96,16 @@ def test_dead_units_are_counted() -> None:
     assert (layer.dead, layer.units, layer.kind) == (3, 8, "8 relu")
 
 
+def test_where_most_units_are_dead_that_is_named_as_the_reason() -> None:
+    model = with_dead_units(7)
+    last = model.layers[1].neurons[7]
+    for weight in last.w:
+        weight.data = 1e-6
+    report = nn.diagnose(model, X, Y)
+    assert report.kinds == ["vanishing", "dead"]
+    assert "units on the way are dead, see below" in report.findings[0].sentence
+
+
 def own_loss(outputs: list[Any], targets: list[Any]) -> Value:
     return nn.bce_with_logits(outputs, targets)
 

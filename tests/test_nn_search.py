@@ -16,7 +16,7 @@ import pytest
 from autograd_lite import Value, nn
 from autograd_lite.errors import ArgumentError, AutogradError
 from autograd_lite.nn.schedules import ReduceOnPlateau
-from autograd_lite.nn.search_results import CrossValidation, Fold, GridPoint
+from autograd_lite.nn.search_results import CrossValidation, Fold, GridPoint, GridSearch
 
 MLP = {"kind": "mlp", "nin": 2, "nouts": [4, 1], "activation": "tanh"}
 X, Y = nn.data.moons(41, noise=0.1, seed=0)
@@ -348,3 +348,16 @@ def test_what_does_not_fit_is_said(build, settings, message):
 def test_what_is_no_grid_is_said(grid, by, message):
     with pytest.raises(ArgumentError, match=message):
         nn.grid_search(MLP, X, Y, grid, by=by, **SHORT)
+
+
+def test_results_show_themselves_as_tables():
+    losses = enumerate([1.0, 3.0])
+    result = CrossValidation([Fold(k, seed=0, test=[], loss=loss, metrics={"a<b": 0.5}) for k, loss in losses])
+    search = GridSearch([GridPoint({"lr": 0.1}, result)])
+    assert str(result) == result.table()
+    assert str(search) == search.table()
+    cases = (result, ["fold 1", "mean", "spread", "1.414"]), (search, ["lr", "0.1", "2 ± 1.414"])
+    for shown, cells in cases:
+        page = shown._repr_html_()
+        assert all(f">{cell}</t" in page for cell in [*cells, "a&lt;b"])
+        assert page.count("<tr>") == shown.table().count("\n") + 1

@@ -119,6 +119,8 @@ def _what_stops(layers: Sequence[LayerReport]) -> str:
 
 def _against_vanishing(layers: Sequence[LayerReport]) -> str:
     used = [layer.activation for layer in layers[:-1]]
+    if any(map(_mostly_dead, layers[:-1])):
+        return "Most units on the way are dead, see below, and let no gradient through."
     if any((layer.saturated or 0.0) > SATURATED for layer in layers[:-1]):
         why = "The activations are saturated, see below: start with smaller weights (init=\"xavier_uniform\")"
     elif "sigmoid" in used:
@@ -133,7 +135,7 @@ def _against_vanishing(layers: Sequence[LayerReport]) -> str:
 
 def _fading(layers: Sequence[LayerReport]) -> Iterator[Finding]:
     spread = [layer for layer in layers if layer.units]
-    if any(layer.dead == layer.units or layer.identical for layer in spread[:-1]):
+    if any(_mostly_dead(layer) or layer.identical for layer in spread[:-1]):
         return  # says more, and is said below
     if len(spread) > 1 and spread[0].spread > APART * spread[-1].spread:
         first, last = spread[0], spread[-1]
@@ -147,6 +149,10 @@ def _fading(layers: Sequence[LayerReport]) -> Iterator[Finding]:
             f"the answers grow with depth: they differ by {spread[0].spread:.2g} in {spread[0].name} and by "
             f"{spread[-1].spread:.2g} in {spread[-1].name}. Smaller starting weights or nn.LayerNorm between "
             "the layers keep them in size."))
+
+
+def _mostly_dead(layer: LayerReport) -> bool:
+    return (layer.dead or 0) > layer.units / 2
 
 
 def _dead(layers: Sequence[LayerReport]) -> Iterator[Finding]:

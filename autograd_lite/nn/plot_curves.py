@@ -98,6 +98,8 @@ def _losses(axes: Axes, runs: Mapping[str, Any], title: str, beside: bool = True
                       label=f"{name}, validation" if name else "validation")
         _mark_best(axes, epochs, held or run.loss, ORANGE if held and alone else colour, words=alone)
         _mark_restarts(axes, epochs, run, words=alone)
+    if not alone:
+        axes.plot([], [], "o", color="none", markersize=7, markeredgecolor=INK, label="lowest")
     _sensible_axis(axes, [loss for run in runs.values() for loss in (*run.loss, *_validation(run))])
     _label(axes, "loss", title)
     _count(axes)

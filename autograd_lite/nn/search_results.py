@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 from ..errors import ArgumentError, nearest
@@ -71,13 +72,22 @@ class CrossValidation:
         return {**asdict(self), "mean": self.mean, "spread": self.spread}
 
     def table(self) -> str:
-        """A line for each fold, then mean and spread."""
+        """A line for each fold, then mean and spread. `print(result)` shows it, and so does a notebook."""
+        return _aligned(self._rows())
+
+    def _rows(self) -> list[list[str]]:
         scores = self.scores
         rows = [[f"fold {fold.fold}", *(_short(numbers[place]) for numbers in scores.values())]
                 for place, fold in enumerate(self.folds)]
         for word, summary in (("mean", self.mean), ("spread", self.spread)):
             rows.append([word, *(_short(number) for number in summary.values())])
-        return _aligned([["", *scores], *rows])
+        return [["", *scores], *rows]
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return _as_html(self._rows())
 
     def __repr__(self) -> str:
         mean, spread = self.mean, self.spread
@@ -140,7 +150,13 @@ class GridSearch:
         ]
 
     def table(self) -> str:
-        """A line for each combination, best first: its settings, then mean ± spread of each score."""
+        """A line for each combination, best first: its settings, then mean ± spread of each score.
+
+        `print(result)` shows it, and so does a notebook.
+        """
+        return _aligned(self._rows())
+
+    def _rows(self) -> list[list[str]]:
         names = list(dict.fromkeys(name for point in self.points for name in point.result.scores))
         keys = list(self.points[0].settings)
         rows = [[*keys, *names]]
@@ -150,7 +166,13 @@ class GridSearch:
                       for name in names]
             rows.append([*(str(point.settings[key]) for key in keys),
                          *(["failed"] * len(names) if point.failed else scores)])
-        return _aligned(rows)
+        return rows
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return _as_html(self._rows())
 
     def __repr__(self) -> str:
         best = self.best
@@ -176,3 +198,13 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
                      for row in rows)
+
+
+def _as_html(rows: Sequence[Sequence[str]]) -> str:
+    """The same cells as an HTML table, its first row the headings."""
+    head, *body = (
+        "".join(f'<{tag} style="text-align:right">{escape(cell)}</{tag}>' for cell in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
+    )
+    lines = "".join(f"<tr>{line}</tr>" for line in body)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
