@@ -351,8 +351,8 @@ def test_what_is_no_grid_is_said(grid, by, message):
 
 
 def test_results_show_themselves_as_tables():
-    losses = enumerate([1.0, 3.0])
-    result = CrossValidation([Fold(k, seed=0, test=[], loss=loss, metrics={"a<b": 0.5}) for k, loss in losses])
+    scores = {"a<b": 0.5}
+    result = CrossValidation([Fold(k, 0, [], loss, scores) for k, loss in enumerate([1.0, 3.0])])
     search = GridSearch([GridPoint({"lr": 0.1}, result)])
     assert str(result) == result.table()
     assert str(search) == search.table()
