@@ -37,13 +37,17 @@ PAIRS = [
 ]  # fmt: skip
 
 
+def shown(part):
+    return "" if " at 0x" in str(part) else str(part)[:40]
+
+
 def torch_optimizer(torch):
     return torch.optim.SGD([torch.zeros(1, dtype=torch.float64, requires_grad=True)], lr=1.0)
 
 
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # PyTorch's SequentialLR, of itself
-@pytest.mark.parametrize(("schedule", "count", "oracle"), PAIRS, ids=lambda part: "" if callable(part) and "0x" in str(part) else str(part)[:40])
+@pytest.mark.parametrize(("schedule", "count", "oracle"), PAIRS, ids=shown)
 def test_every_step_is_pytorchs(schedule, count, oracle):
     torch = pytest.importorskip("torch", reason="compares with PyTorch (extra `oracle`)")
     optimizer = torch_optimizer(torch)
