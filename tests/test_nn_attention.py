@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_lite import Value, draw, grad, nn
+from autograd_lite import Graph, Value, draw, grad, nn, ops
 from autograd_lite.engine import topological_order
 from autograd_lite.errors import ArgumentError
 
@@ -247,3 +247,13 @@ def test_a_cache_is_unchanged_by_a_call_that_fails():
     with pytest.raises(ArgumentError):
         attention([[1.0, 2.0], [3.0]], cache)
     assert [len(kept.keys) for kept in cache] == [len(kept.values) for kept in cache] == [1]
+
+
+def test_the_shift_of_a_softmax_is_no_parameter():
+    scores = [Value(1.0), Value(3.0)]
+    shares = ops.softmax(scores)
+    assert [node for node in topological_order(*shares) if node.is_leaf] == scores
+    head = nn.AttentionHead(2, 1, seed=0)
+    _, [answer] = head([[1.0, 0.0], [0.0, 1.0]])
+    in_the_head = [node for node in Graph(answer).nodes if node.kind == "leaf" and node.scope]
+    assert all(node.label.startswith("w") for node in in_the_head)

@@ -55,6 +55,8 @@ def _log_sum_exp_generic(a: Sequence[Any]) -> Any:
 def _shares(a: Sequence[Any]) -> tuple[Any, ...]:
     """The softmax. The shift cancels, so no gradient needs to flow through it."""
     top = detach(largest(a))
+    if hasattr(top.__class__, "_apply"):  # of a Value the number: a constant in a drawing, not a parameter
+        top = getattr(top, "data", top)
     powers = [exp(value - top) for value in a]
     total = sum(powers)
     return tuple(power / total for power in powers)
