@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,23 +24,22 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes, *, durable:
     """
     target = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = None
+    # named before it is made: Ctrl-C can come at any moment, and then it is known what to take away
+    temporary = target.parent / f".{target.name[:40]}.{os.urandom(6).hex()}.tmp"
     try:
-        descriptor, temporary = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".tmp"
-        )
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(data)
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
-        _share_like(target, temporary)
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
         os.replace(temporary, target)  # noqa: PTH105 - Path.replace on Windows differs in nothing; kept explicit
         if durable:
             _sync_folder(target.parent)
     except BaseException as error:  # Ctrl-C too
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
         raise FileError(
@@ -59,13 +57,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _share_like(target: Path, path: str) -> None:
-    """Give the file the permissions of the one it replaces, or what `open()` gives (mkstemp: none)."""
-    if target.exists():
-        Path(path).chmod(target.stat().st_mode & 0o777)
-        return
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(path).chmod(0o666 & ~mask)

@@ -102,6 +102,8 @@ def test_kills_at_random_moments():
     assert run.stdout.startswith("3 kills in ")
 
 
+# a ZipFile that was being written when Ctrl-C came complains when it is thrown away
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers (Unix)")
 def test_ctrl_c_at_random_moments(tmp_path):
     def interrupt(number, frame):
