@@ -22,24 +22,35 @@ __all__ = [
 
 Found = TypeVar("Found")
 
+_PLAIN = (str, int, float, type(None))
+"""What most attributes are that are no parts; seen first, as every `fit` goes through all attributes."""
+
 
 def is_module(thing: Any) -> bool:
     """Whether it is a `Module`; asked this way because that class is built on this file."""
     return hasattr(thing, "named_modules")
 
 
-def parts(name: str, attribute: Any, joint: str = ".") -> Iterator[tuple[str, Any]]:
-    """The Values and modules in an attribute, each with its name."""
+def parts(
+    name: str, attribute: Any, joint: str = ".", *, values: bool = True
+) -> Iterator[tuple[str, Any]]:
+    """The Values and modules in an attribute, each with its name; the modules alone if `values` is False."""
+    if isinstance(attribute, _PLAIN):
+        return
     if getattr(getattr(attribute, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
         attribute = attribute.tolist()
-    if isinstance(attribute, Value) or is_module(attribute):
+    if isinstance(attribute, Value):
+        if values:
+            yield name, attribute
+    elif is_module(attribute):
         yield name, attribute
-    elif isinstance(attribute, (list, tuple)):
-        for index, part in enumerate(attribute):
-            yield from parts(f"{name}{joint}{index}", part, joint)
-    elif isinstance(attribute, dict):
-        for key, part in attribute.items():
-            yield from parts(f"{name}{joint}{key}", part, joint)
+    elif isinstance(attribute, (list, tuple, dict)):
+        pairs = attribute.items() if isinstance(attribute, dict) else enumerate(attribute)
+        for key, part in pairs:
+            if not isinstance(part, Value):
+                yield from parts(f"{name}{joint}{key}", part, joint, values=values)
+            elif values:  # as nearly always: a list of weights
+                yield f"{name}{joint}{key}", part
 
 
 def titled_modules(name: str, attribute: Any) -> Iterator[tuple[str, Module]]:
@@ -83,9 +94,8 @@ def collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]]
     seen.add(id(module))
     found.append((prefix, module))
     for name, attribute in vars(module).items():
-        for path, part in parts(name, attribute):
-            if is_module(part):
-                collect_modules(f"{prefix}.{path}" if prefix else path, part, found, seen)
+        for path, part in parts(name, attribute, values=False):
+            collect_modules(f"{prefix}.{path}" if prefix else path, part, found, seen)
 
 
 def same_names(own: Mapping[str, object], state: Mapping[str, Any], source: str) -> None:

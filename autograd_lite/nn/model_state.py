@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import UNREACHED
-from .finding import buffers_in
+from .finding import buffers_in, distinct, generators_in
 from .modules import Module
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class ModelState:
 
     def look_up(self) -> None:
         """Find the generators again: a module may have made new ones when it was reset."""
-        if isinstance(self.model, Module):
-            self.generators = [generator for _, generator in self.model.generators()]
+        named = (pair for module in self.modules for pair in generators_in("", module))
+        self.generators = [generator for _, generator in distinct(named)]
 
     def weights(self) -> Weights:
         """Parameters and buffers as they are now."""
