@@ -68,6 +68,10 @@ TAKES_A_NUMBER = {
     "factor": nn.Exponential,
     "relative": lambda relative: nn.ReduceOnPlateau(relative=relative),
     "bias": lambda bias: nn.Linear(2, 2, bias=bias),
+    "affine": lambda affine: nn.LayerNorm(2, affine=affine),
+    "affine of a batch norm": lambda affine: nn.BatchNorm(2, affine=affine),
+    "causal": lambda causal: nn.SelfAttention(2, causal=causal),
+    "training": nn.Dropout().train,
     "slope of an activation": lambda slope: nn.Activation("leaky_relu", slope=slope),
     "slope of a gain": lambda slope: nn.gain("leaky_relu", slope=slope),
     "observed loss": nn.ReduceOnPlateau().observe,
@@ -126,6 +130,25 @@ def test_messages_name_the_module_and_what_was_given():
         nn.mse(0.5, [1.0])
     with pytest.raises(ArgumentError, match="bias is True or False, got 'relu'"):
         nn.Linear(2, 2, "relu")
+
+
+def test_arrays_in_lists_and_lists_in_arrays():
+    outputs = [Value(0.5), Value(-1.0)]
+    alike = [
+        ([outputs], [[1.0, 0.0]]),
+        ([outputs], [np.array([1.0, 0.0])]),
+        ([tuple(outputs)], np.array([[1, 0]])),
+        (np.array([outputs], dtype=object), ((1.0, 0.0),)),
+        ([np.array(outputs, dtype=object)], [[np.float32(1.0), np.array(0)]]),
+        (np.array(outputs, dtype=object), [1.0, np.array(0.0)]),
+    ]
+    assert {nn.mse(given, targets).data for given, targets in alike} == {0.625}
+
+
+@pytest.mark.parametrize("settings", [{"activation": "tahn"}, {"output": "rleu"}], ids=str)
+def test_a_typo_is_told_even_where_no_layer_has_that_activation(settings):
+    with pytest.raises(ArgumentError, match="did you mean"):
+        nn.MLP(2, [1], **settings)
 
 
 def test_a_block_that_gives_nothing():

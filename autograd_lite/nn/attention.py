@@ -18,6 +18,7 @@ from .initialisation import Draw, Init, generator
 from .inputs import as_inputs, as_size, is_list, shown
 from .linear import Linear
 from .modules import Module
+from .settings import truth
 
 if TYPE_CHECKING:
     import random
@@ -115,8 +116,8 @@ class AttentionHead(Module):
         init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
-        self.width, self.size, self.causal = as_size(width, "width"), as_size(size, "size"), bool(causal)
-        rng = generator(seed)
+        self.width, self.size = as_size(width, "width"), as_size(size, "size")
+        self.causal, rng = truth("causal", causal), generator(seed)
         self.query = Linear(width, size, bias=False, init=init, seed=rng)
         self.key = Linear(width, size, bias=False, init=init, seed=rng)
         self.value = Linear(width, size, bias=False, init=init, seed=rng)
@@ -179,7 +180,7 @@ class SelfAttention(Module):
         init: str | Init | Draw | None = None,
         seed: int | random.Random | None = None,
     ) -> None:
-        self.width, self.causal = as_size(width, "width"), bool(causal)
+        self.width, self.causal = as_size(width, "width"), truth("causal", causal)
         count = as_size(heads, "heads")
         if self.width % count:
             raise ArgumentError(f"{count} heads cannot share a width of {self.width} evenly: give a multiple "

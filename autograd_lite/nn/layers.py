@@ -151,6 +151,9 @@ class MLP(Module):
         if init is None:
             init = _usual_init(activation, output, seed)
         rng = generator(seed)
+        for choice in (activation, output):  # a typo is told even where no layer has that activation
+            if choice is not None:
+                activation_named(choice)
         last = len(sizes) - 2
         self.layers = [
             Layer(fan_in, fan_out, init=init, seed=rng, **_ending(activation, output, index == last))

@@ -25,6 +25,7 @@ from .finding import (
 from .initialisation import RandomSource, random_source
 from .inputs import as_rows, shown
 from .saving import read_parameters, write_parameters
+from .settings import truth
 from .summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -196,8 +197,9 @@ class Module:
 
     def train(self, training: bool = True) -> Self:
         """Let this module and all in it behave as in training; `train(False)` is `eval()`."""
+        training = truth("training", training)
         for _, module in self.named_modules():
-            module.training = bool(training)
+            module.training = training
         return self
 
     def eval(self) -> Self:

@@ -16,6 +16,7 @@ from ..errors import ArgumentError
 from .initialisation import RandomSource
 from .inputs import as_inputs, as_size, is_number
 from .modules import Module
+from .settings import truth
 
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
 
@@ -48,7 +49,7 @@ class BatchNorm(Module):
         self, width: int, *, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True
     ) -> None:
         self.nin, self.eps, self.momentum = as_size(width, "width"), _as_eps(eps), _as_momentum(momentum)
-        self.weight = _ones(self.nin) if affine else None
+        self.weight = _ones(self.nin) if truth("affine", affine) else None
         self.bias = _zeros(self.nin) if affine else None
         self.running_mean, self.running_var, self.num_batches_tracked = _fresh_statistics(self.nin)
 
@@ -121,8 +122,8 @@ class LayerNorm(Module):
 
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True, bias: bool = True) -> None:
         self.nin, self.eps = as_size(width, "width"), _as_eps(eps)
-        self.weight = _ones(self.nin) if affine else None
-        self.bias = _zeros(self.nin) if affine and bias else None
+        self.weight = _ones(self.nin) if truth("affine", affine) else None
+        self.bias = _zeros(self.nin) if truth("bias", bias) and affine else None
 
     def reset_parameters(self, rng: RandomSource) -> None:
         """The weights are 1 again and the biases 0."""
@@ -162,7 +163,7 @@ class RMSNorm(Module):
 
     def __init__(self, width: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         self.nin, self.eps = as_size(width, "width"), _as_eps(eps)
-        self.weight = _ones(self.nin) if affine else None
+        self.weight = _ones(self.nin) if truth("affine", affine) else None
 
     def reset_parameters(self, rng: RandomSource) -> None:
         """The weights are 1 again."""

@@ -83,21 +83,27 @@ def flat_output(output: Any) -> Any:
 
 def paired(name: str, outputs: Any, targets: Any, by_class: bool) -> tuple[list[Any], list[Any]]:
     """Outputs and targets as lists of equal length, a single sample wrapped into lists of one."""
-    wanted = targets.tolist() if hasattr(targets, "tolist") else targets
+    outputs, wanted = _without_arrays(outputs), _without_arrays(targets)
     if isinstance(outputs, Value) or (by_class and not isinstance(wanted, (list, tuple))):
         outputs, wanted = [outputs], [wanted]
     if not is_list(outputs) or not isinstance(wanted, (list, tuple)):
         what, given = ("targets", wanted) if is_list(outputs) else ("outputs", outputs)
         raise ArgumentError(f"{name} takes a list of outputs and a list of as many targets, "
                             f"got the {what} {shown(given)}")
-    rows = [flat_output(row) for row in outputs]
+    rows = [flat_output(_without_arrays(row)) for row in outputs]
     if len(rows) != len(wanted):
         raise ArgumentError(f"{name}: {len(rows)} outputs and {len(wanted)} targets. "
                             "Give one target for each sample.")
     if not rows:
         raise ArgumentError(f"{name} of no samples at all: outputs and targets are empty")
     _check_outputs(name, rows)
+    wanted = map(_without_arrays, wanted)
     return rows, [list(target) if isinstance(target, tuple) else target for target in wanted]
+
+
+def _without_arrays(thing: Any) -> Any:
+    """An array or tensor as lists, or as the number that it holds; anything else as it is."""
+    return thing.tolist() if hasattr(thing, "tolist") else thing
 
 
 def _check_outputs(name: str, rows: list[Any]) -> None:
