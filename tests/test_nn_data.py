@@ -266,6 +266,7 @@ def test_folds_are_even_also_in_each_class(folds, count):
     (lambda: nn.split([[1]] * 8, [0, 1] * 4, stratify=True, test=1), "there are 2 classes"),
     (lambda: nn.split([[1]] * 4, [[0, 1]] * 4, stratify=True), "these targets are lists"),
     (lambda: nn.Standardiser.of([[1, 2]]).apply([[1]]), "made from samples of 2 numbers, these have 1"),
+    (lambda: nn.standardise([[1.0, 1e308], [1.0, -1e308]]), r"column 1 holds numbers up to 1e\+308, whose"),
     (lambda: nn.jitter([[1]], -1), "scale is at least 0, got -1"),
     (lambda: nn.Jitter(math.inf), "scale is a finite number"),
 ])  # fmt: skip

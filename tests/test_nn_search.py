@@ -278,6 +278,15 @@ def test_a_configuration_makes_the_model_it_says():
 # messages
 
 
+def test_a_class_can_be_built():
+    class Network(nn.Sequential):
+        def __init__(self, seed):
+            super().__init__(nn.Linear(2, 1, seed=seed))
+
+    found = nn.cross_validate(Network, X, Y, folds=2, **SHORT)
+    assert found.mean == nn.cross_validate(lambda seed: Network(seed), X, Y, folds=2, **SHORT).mean
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_error_in_a_worker_names_the_fold_and_the_settings(n_jobs):
     with pytest.raises(AutogradError, match=r"^fold 0, wrong=True: ZeroDivisionError: no such net") as caught:
@@ -326,6 +335,7 @@ def one_model(model=None):
     (MLP, {"loss": "hinge"}, r"^fold 0: hinge: target \d+ is 0.0; expected a label -1 or 1"),
     (network(0), {}, r"build is a function that makes a model, build\(seed=0\), or a configuration"),
     (one_model(), {}, "build gave a model twice, or two that share parameters"),
+    (lambda: nn.MLP(2, [1]), {}, "build must take a seed, as in `def build"),
     (lambda seed: None, {}, r"build must return a model with parameters\(\), got None"),
     ({"kind": "mpl", "nin": 2, "nouts": [1]}, {}, "unknown kind of model 'mpl': did you mean 'mlp'"),
     ({"nin": 2, "nouts": [1], "activaton": "tanh"}, {}, "has no 'activaton': did you mean 'activation'"),

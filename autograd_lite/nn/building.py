@@ -53,9 +53,12 @@ def builder(build: Build) -> Callable[..., Any]:
     """What makes a model when it is called with `seed=…` and sizes."""
     if isinstance(build, Mapping):
         return _Configured(dict(build))
-    if not callable(build) or hasattr(build, "parameters"):
+    if not callable(build) or (hasattr(build, "parameters") and not isinstance(build, type)):
         raise ArgumentError("build is a function that makes a model, build(seed=0), or a configuration such "
                             f'as {{"kind": "mlp", "nin": 2, "nouts": [8, 1]}}; got {shown(build)}')
+    if not takes(build, "seed"):
+        raise ArgumentError(f"build must take a seed, as in `def build(seed): return nn.MLP(2, [8, 1], "
+                            f"seed=seed)`; got {shown(build)}")
     return build
 
 

@@ -232,8 +232,9 @@ class Epochs:
         began = f" It began here: {origin}." if origin is not None else ""
         if bad is not None:
             began = f" It was {name_of(self.plan.model, bad)}, whose gradient was {bad.grad:.4g}."
+        cure = advice(lr, has_stepped=self.good is not None)
         kept = self._go_back()
-        words = f"{what} in epoch {self.epoch} (lr {lr:g}); {kept}.{began} {advice(lr)}"
+        words = f"{what} in epoch {self.epoch} (lr {lr:g}); {kept}.{began} {cure}"
         raise TrainingError(words, History(stopped=f"{what} in epoch {self.epoch}")) from origin
 
     def _go_back(self) -> str:

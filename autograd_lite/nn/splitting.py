@@ -84,9 +84,17 @@ class Standardiser:
 
     @classmethod
     def of(cls, X: Any) -> Standardiser:  # noqa: N803
-        """The one for these data, usually the training part."""
+        """The one for these data, usually the training part; `ArgumentError` if their squares overflow."""
+        import numpy as np
+
         columns = _as_array(X)
-        spread = columns.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = columns.std(axis=0)
+        if not np.isfinite(spread).all():
+            column = int(np.argmin(np.isfinite(spread)))
+            largest = abs(columns[:, column]).max()
+            raise ArgumentError(f"column {column} holds numbers up to {largest:.2g}, whose squares do not "
+                                "fit a float: divide them by a large number first")
         # A constant column of 0.1 has a standard deviation of some 1e-17, which is rounding and no spread.
         constant = (columns == columns[0]).all(axis=0)
         spread[constant | (spread == 0.0)] = 1.0

@@ -37,11 +37,13 @@ def find_origin(
     return None
 
 
-def advice(lr: float) -> str:
-    """What a person can do about it."""
-    return (f"An lr smaller than {lr:g} often helps, and clip_norm=1.0 keeps one steep place from throwing "
-            'the parameters away. Where logarithms or exponentials are involved take the stable losses '
-            '"bce_with_logits" and "cross_entropy".')
+def advice(lr: float, *, has_stepped: bool) -> str:
+    """What a person can do about it, which depends on whether a step was taken before."""
+    steps = (f"An lr smaller than {lr:g} often helps, and clip_norm=1.0 keeps one steep place from throwing "
+             "the parameters away.")
+    start = "No step was taken yet: it comes from the data, the first weights or the loss."
+    return (f"{steps if has_stepped else start} Where logarithms or exponentials are involved take the "
+            'stable losses "bce_with_logits" and "cross_entropy".')
 
 
 def first_bad(parameters: Sequence[Value], attribute: str) -> Value | None:
