@@ -1,6 +1,8 @@
-"""What every test shares: one Hypothesis profile, a browser, and a way to forbid skipped tests."""
+"""What every test shares: one Hypothesis profile, a browser, and ways to run what another run left out."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from chromium import browser, open_player  # noqa: F401 - fixtures
@@ -20,18 +22,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail the run if any test was skipped (for a machine that has everything installed)",
     )
+    parser.addoption("--record-passed", type=Path, help="write the names of the tests that passed here")
+    parser.addoption("--except-passed", type=Path, help="leave out the tests that are named here")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if " at 0x" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid}: a name with an address differs in each process")
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
+    if done := config.getoption("--except-passed"):
+        passed = set(done.read_text(encoding="utf-8").splitlines())
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+        items[:] = [item for item in items if item.nodeid not in passed]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    record, config = session.config.getoption("--record-passed"), session.config
+    if record and not hasattr(config, "workerinput"):  # of several processes, the one that hears all
+        passed = config.pluginmanager.get_plugin("terminalreporter").stats.get("passed", ())
+        record.write_text("".join(f"{report.nodeid}\n" for report in passed), encoding="utf-8")
     if session.config.getoption("--no-skips") and _skipped(session.config) and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
