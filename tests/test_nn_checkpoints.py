@@ -219,6 +219,31 @@ def test_ctrl_c_while_it_is_written_leaves_the_old_one(tmp_path, monkeypatch):
     assert outcome(fit(model, X, Y, **everything(checkpoint=path)), model) == uninterrupted()
 
 
+def test_ctrl_c_stays_ctrl_c_where_the_zip_file_makes_another_error_of_it(tmp_path, monkeypatch):
+    np, calls = pytest.importorskip("numpy"), []
+
+    def interrupted(*arguments, **arrays):
+        calls.append(arrays)
+        if len(calls) < 4:
+            return savez(*arguments, **arrays)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ValueError("Can't close the ZIP file")
+
+    savez = np.savez
+    monkeypatch.setattr(np, "savez", interrupted)
+    history = fit(network(), X, Y, **everything(checkpoint=tmp_path / "run.npz"))
+    assert history.interrupted
+    assert len(history) == 3
+    (tmp_path / "run.npz").write_bytes(b"no zip file")
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:  # one that came before is another matter
+        with pytest.raises(FileError, match="not a checkpoint"):
+            read_record(tmp_path / "run.npz")
+
+
 @pytest.mark.parametrize("name", ["run.npz", "run [1].npz"])
 def test_what_kills_left_behind_is_cleared_when_it_is_old(tmp_path, name):
     names = f".{name}.a1.tmp", f".{name}.b2.tmp", ".else.npz.c.tmp"

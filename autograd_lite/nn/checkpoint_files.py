@@ -12,10 +12,11 @@ import io
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ArgumentError
 from ..files import FileError, atomic_write
@@ -26,6 +27,7 @@ __all__ = ["FORMAT", "as_path", "clear_leftovers", "read_record", "write_record"
 FORMAT = "autograd-lite checkpoint 1"
 
 Record = dict[str, Any]
+Result = TypeVar("Result")
 
 
 def as_path(path: Any) -> Path:
@@ -44,7 +46,7 @@ def write_record(path: Path, record: Record) -> None:
     takes a millisecond or two on a solid-state one, some twenty on one that turns.
     """
     write, _ = _FORMATS[path.suffix]
-    atomic_write(path, write(record), durable=True)
+    atomic_write(path, _with_ctrl_c(write, record), durable=True)
 
 
 def read_record(path: Path) -> Record:
@@ -55,7 +57,7 @@ def read_record(path: Path) -> Record:
     except OSError as error:
         raise FileError(f"cannot read the checkpoint {str(path)!r}: {error.strerror or error}") from error
     try:
-        return read(content)
+        return _with_ctrl_c(read, content)
     except Exception as error:  # whatever a file that was cut, altered or is something else leads to
         # what NumPy says of a file that is none of its own recommends to load a pickle
         reason = "it is no such file" if "pickle" in str(error) else str(error)
@@ -74,6 +76,20 @@ def clear_leftovers(path: Path) -> None:
                 leftover.unlink()
         except OSError:  # somebody else was quicker, or it is not ours to delete
             continue
+
+
+def _with_ctrl_c(function: Callable[[Any], Result], argument: Any) -> Result:
+    """`function(argument)`; Ctrl-C stays Ctrl-C where NumPy, closing its zip file, makes a ValueError of it."""
+    before = sys.exception()
+    try:
+        return function(argument)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and cause is not before:
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
+            cause = cause.__context__
+        raise
 
 
 def _check_format(found: Any) -> None:
