@@ -182,8 +182,9 @@ class Graph:
         """The same graph with scopes collapsed into boxes.
 
         `level` is a depth (1: the outermost scopes) or the name of a level: "neuron" makes one box of each
-        "neuron 0", "neuron 1", … All calls under one scope path share its box. Raises `GraphError` for a
-        level that no scope has.
+        "neuron 0", "neuron 1", … All calls under one scope path share its box. What a scope computes between
+        its inner scopes, such as the sums of a residual network, stays outside their boxes. Raises
+        `GraphError` for a level that no scope has.
 
         >>> from autograd_lite.engine import Value, scope
         >>> with scope("double"):
