@@ -79,7 +79,7 @@ def clear_leftovers(path: Path) -> None:
 
 
 def _with_ctrl_c(function: Callable[[Any], Result], argument: Any) -> Result:
-    """`function(argument)`; Ctrl-C stays Ctrl-C where NumPy, closing its zip file, makes a ValueError of it."""
+    """`function(argument)`; Ctrl-C stays Ctrl-C where NumPy, closing its file, makes a ValueError of it."""
     before = sys.exception()
     try:
         return function(argument)
