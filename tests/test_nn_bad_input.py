@@ -197,3 +197,14 @@ def test_batch_norm_in_use_divides_as_floats_do():
     assert math.isnan(norm([1.0])[0].data)
     norm.load_state_dict({**norm.state_dict(), "running_var.0": -1.0})
     assert math.isnan(norm([2.0])[0].data)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "adagrad"])
+def test_a_saved_mean_square_below_zero_is_refused(name):
+    parameter = Value(1.0)
+    optimizer = nn.OPTIMIZERS[name]([parameter])
+    state = optimizer.state_dict()
+    column = next(column for names, column in state["groups"][0]["state"].items() if "square" in names)
+    column[0] = -1.0
+    with pytest.raises(ArgumentError, match="never below 0"):
+        optimizer.load_state_dict(state)

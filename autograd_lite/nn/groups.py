@@ -197,6 +197,8 @@ def memory_from(steps: list[Any], state: Mapping[str, Any], group: Group) -> Mem
         for number in column:
             if not is_number(number):
                 raise ArgumentError(f"this state has {shown(number)} in its {name}, expected numbers")
+            if "square" in name and number < 0:  # the rule takes its root
+                raise ArgumentError(f"this state has {number!r} in its {name}, which is never below 0")
     return list(map(int, steps)), [list(map(float, column)) for column in columns]
 
 
