@@ -324,6 +324,7 @@ def one_model(model=None):
     (MLP, {"folds": 42}, "42 folds need as many samples, got 41"),
     (MLP, {"epoch": 3}, "neither fit nor build takes 'epoch': did you mean 'epochs'"),
     (network, {"width": 3}, "neither fit nor build takes 'width'"),
+    (MLP, {"hiden": 3}, "neither fit nor build takes 'hiden': did you mean 'hidden'"),
     (MLP, {"checkpoint": "a.json"}, "checkpoint cannot be given here: the folds would overwrite each other"),
     (MLP, {"progress": True}, "progress cannot be given here"),
     (MLP, {"n_jobs": 0}, r"n_jobs is a number of processes, such as 2 or -1 \(all\), got 0"),

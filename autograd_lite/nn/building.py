@@ -11,7 +11,7 @@ from ..errors import ArgumentError, nearest
 from .inputs import is_whole, shown
 from .layers import MLP
 
-__all__ = ["Build", "build_model", "builder", "check_builds", "takes"]
+__all__ = ["Build", "build_model", "builder", "check_builds", "keywords", "takes"]
 
 Build = Callable[..., Any] | Mapping[str, Any]
 """A function `build(seed=…, **sizes)` that makes a model, or the configuration of one."""
@@ -65,14 +65,23 @@ def builder(build: Build) -> Callable[..., Any]:
 def takes(build: Callable[..., Any], name: str) -> bool:
     """Whether a model can be built with the keyword `name`."""
     if isinstance(build, _Configured):
-        return name in _entries(build.configuration.get("kind", "mlp"))
+        return name in keywords(build) | {"seed"}
     try:
         parameters = inspect.signature(build).parameters.values()
     except ValueError:  # made in C; it will complain itself
         return True
-    return any(parameter.kind is parameter.VAR_KEYWORD
-               or (parameter.name == name and parameter.kind is not parameter.POSITIONAL_ONLY)
-               for parameter in parameters)
+    return name in keywords(build) or any(each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def keywords(build: Callable[..., Any]) -> set[str]:
+    """The names of all keywords that a model can be built with, as far as they can be known."""
+    if isinstance(build, _Configured):
+        return _entries(build.configuration.get("kind", "mlp"))
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except ValueError:
+        return set()
+    return {each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)}
 
 
 def check_builds(build: Callable[..., Any], sizes: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, AutogradError, nearest
-from .building import Build, builder, check_builds, takes
+from .building import Build, builder, check_builds, keywords, takes
 from .gradients import gradients_of
 from .history import History, TrainingError
 from .initialisation import generator
@@ -239,11 +239,12 @@ def _sorted_out(
     known = [name for name in inspect.signature(fit).parameters if name not in ("model", "X", "y", *_OWN)]
     for_fit = {name: setting for name, setting in settings.items() if name in known}
     sizes = {name: setting for name, setting in settings.items() if name not in known}
+    sizes_known = sorted(keywords(build) - {"seed"})
     for name in sizes:
         if name in _OWN:
             raise ArgumentError(f"{name} cannot be given here: {_OWN[name]}")
         if not takes(build, name):
-            raise ArgumentError(f"neither fit nor build takes {name!r}: {nearest(name, known)}")
+            raise ArgumentError(f"neither fit nor build takes {name!r}: {nearest(name, known + sizes_known)}")
     if isinstance(for_fit.get("optimizer"), Optimizer):
         raise ArgumentError("an optimizer belongs to one model, and each fold has its own: give its name, or "
                             "a function of the parameters such as functools.partial(nn.AdamW, lr=0.01)")
