@@ -9,9 +9,27 @@ from contextlib import contextmanager
 
 __all__ = ["collector_resting"]
 
-_lock = threading.Lock()
-_resting = 0
+_lock = threading.RLock()
+_resting: set[int] = set()
 _found_on = False
+
+
+class _Rest:
+    """Somebody for whom the collector rests."""
+
+    def begin(self) -> None:
+        global _found_on
+        with _lock:
+            if not _resting:
+                _found_on = gc.isenabled()
+            _resting.add(id(self))
+            gc.disable()
+
+    def end(self) -> None:
+        with _lock:
+            if _found_on and _resting == {id(self)}:  # the last
+                gc.enable()
+            _resting.discard(id(self))
 
 
 @contextmanager
@@ -28,16 +46,12 @@ def collector_resting() -> Iterator[None]:
     >>> gc.isenabled()
     True
     """
-    global _resting, _found_on
-    with _lock:
-        if _resting == 0:
-            _found_on = gc.isenabled()
-            gc.disable()
-        _resting += 1
+    rest = _Rest()
     try:
+        rest.begin()
         yield
     finally:
-        with _lock:
-            _resting -= 1
-            if _resting == 0 and _found_on:
-                gc.enable()
+        try:
+            rest.end()
+        finally:
+            rest.end()  # does nothing, unless Ctrl-C came in the first: the collector must not stay off
