@@ -1,5 +1,6 @@
 """The collector rests during a step of training, and is left as it was found."""
 
+import contextlib
 import gc
 import sys
 import threading
@@ -29,53 +30,73 @@ def test_stays_off_for_those_who_turned_it_off():
         gc.enable()
 
 
-def test_of_two_threads_the_last_turns_it_on():
-    entered, leave = threading.Event(), threading.Event()
+def test_other_threads_leave_it_alone():
+    seen = []
 
     def other():
         with collector_resting():
-            entered.set()
-            leave.wait(10)
+            seen.append(gc.isenabled())
 
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert entered.wait(10)
-    with collector_resting():
-        pass
-    assert not gc.isenabled()
-    leave.set()
-    thread.join()
+    for around in (contextlib.nullcontext, collector_resting):
+        with around():
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+    assert seen == [True, False]
     assert gc.isenabled()
 
 
-def test_ctrl_c_at_any_line_of_it_leaves_it_on():
+def test_fits_in_threads_go_on_after_ctrl_c():
+    X, y = nn.data.xor()
+
+    def train():
+        nn.fit(nn.MLP(2, [2, 1], seed=0), X, y, epochs=3, seed=0, progress=False)
+
+    with pytest.raises(KeyboardInterrupt), collector_resting():
+        raise KeyboardInterrupt
+    threads = [threading.Thread(target=train) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not [thread for thread in threads if thread.is_alive()]
+
+
+@pytest.mark.parametrize("name", ["disable", "enable"])
+def test_ctrl_c_where_python_looks_for_it_leaves_the_collector_on(name, monkeypatch):
+    # which is at the end of calls, and where a function or generator goes on
+    plain = getattr(gc, name)
+
+    def interrupted():
+        plain()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gc, name, interrupted)
+    with pytest.raises(KeyboardInterrupt), collector_resting():
+        pass
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_ctrl_c_where_the_context_is_entered_or_left_leaves_the_collector_on(at):
     reached = 0
 
     def interrupt(frame, event, argument):
         nonlocal reached
-        # Python looks for Ctrl-C at calls and where a frame is entered, not at every line
-        name = frame.f_code.co_name
-        if frame.f_code.co_filename == resting.__file__ and (event == "call" or name in ("begin", "end")):
+        if frame.f_code.co_filename == resting.__file__ and event == "call":
             reached += 1
             if reached == at:
                 raise KeyboardInterrupt
-        return interrupt
 
     tracer = sys.gettrace()
-    for at in range(1, 100):
-        reached, stopped = 0, False
-        try:
-            sys.settrace(interrupt)
-            with collector_resting():
-                pass
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            sys.settrace(tracer)
-        assert gc.isenabled(), f"off after Ctrl-C at event {at}"
-        if not stopped:
-            break
-    assert 10 < at < 99
+    try:
+        sys.settrace(interrupt)
+        with pytest.raises(KeyboardInterrupt), collector_resting():
+            pass
+    finally:
+        sys.settrace(tracer)
+    assert reached == at
+    assert gc.isenabled()
 
 
 def test_fit_rests_it_in_steps_and_not_between():

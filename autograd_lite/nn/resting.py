@@ -9,28 +9,6 @@ from contextlib import contextmanager
 
 __all__ = ["collector_resting"]
 
-_lock = threading.RLock()
-_resting: set[int] = set()
-_found_on = False
-
-
-class _Rest:
-    """Somebody for whom the collector rests."""
-
-    def begin(self) -> None:
-        global _found_on
-        with _lock:
-            if not _resting:
-                _found_on = gc.isenabled()
-            _resting.add(id(self))
-            gc.disable()
-
-    def end(self) -> None:
-        with _lock:
-            if _found_on and _resting == {id(self)}:  # the last
-                gc.enable()
-            _resting.discard(id(self))
-
 
 @contextmanager
 def collector_resting() -> Iterator[None]:
@@ -38,7 +16,8 @@ def collector_resting() -> Iterator[None]:
 
     A graph has no reference cycles and dies with its last handle, so nothing piles up; without this the
     collector walks through thousands of living nodes again and again, a sixth of the time of a training step.
-    The switch is one for the whole process: of several threads the first turns it off, the last on again.
+    Only the main thread lets it rest. The switch is one for the whole process, and several threads would need
+    a lock to share it, which Ctrl-C can leave locked for good.
 
     >>> with collector_resting():
     ...     gc.isenabled()
@@ -46,12 +25,11 @@ def collector_resting() -> Iterator[None]:
     >>> gc.isenabled()
     True
     """
-    rest = _Rest()
+    if threading.current_thread() is not threading.main_thread() or not gc.isenabled():
+        yield
+        return
     try:
-        rest.begin()
+        gc.disable()
         yield
     finally:
-        try:
-            rest.end()
-        finally:
-            rest.end()  # does nothing, unless Ctrl-C came in the first: the collector must not stay off
+        gc.enable()
