@@ -9,18 +9,17 @@ Karpathy, "makemore part 3" (updates of about 1e-3 of the weights, |tanh| > 0.97
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..engine import Value
 from ..errors import ArgumentError
-from ..rules import UNREACHED
 from .advice import Finding, findings_in
 from .calling import scoped, watching
 from .inputs import is_number, shown
 from .losses import Loss, flat_output, loss_named
+from .model_state import as_it_was
 from .modules import Module
 from .optimizers import Optimizer
 from .probing import LayerProbe, layers_in, norm, spread_of
@@ -144,7 +143,7 @@ def diagnose(
         raise ArgumentError("lr and an optimizer were given: the optimizer has its own lr, give one of them")
     if not any(layer.parameters for layer in layers):
         raise ArgumentError(f"{shown(model)} has no parameters: there is nothing to diagnose")
-    with _as_it_was(model):
+    with as_it_was(model):
         model.train()
         model.zero_grad()
         told = _forward_and_back(model, layers, rule, samples, targets)
@@ -221,31 +220,3 @@ def _layer_report(layer: LayerProbe, steps: dict[int, float] | None) -> LayerRep
         weights=norm([p.data for p in layer.parameters]) if layer.parameters else None,
         step=norm([steps[id(p)] for p in layer.parameters]) if steps and layer.parameters else None,
     )
-
-
-@contextmanager
-def _as_it_was(model: Module) -> Iterator[None]:
-    """Put back what a pass in training changes: gradients, buffers, generators, training flags."""
-    parameters = model.parameters()
-    gradients = [parameter.grad if parameter.has_grad else UNREACHED for parameter in parameters]
-    generators = [(each, each.getstate()) for _, each in model.generators()]
-    modules = [module for _, module in model.named_modules()]
-    kept = [
-        (module, module.training, {name: _copied(getattr(module, name)) for name in module.buffer_names})
-        for module in modules
-    ]
-    try:
-        yield
-    finally:
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        for each, state in generators:
-            each.setstate(state)
-        for module, training, buffers in kept:
-            module.training = training
-            for name, numbers in buffers.items():
-                setattr(module, name, numbers)
-
-
-def _copied(buffer: Any) -> Any:
-    return list(buffer) if isinstance(buffer, list) else buffer

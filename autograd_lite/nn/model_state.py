@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import UNREACHED
-from .finding import buffers_in, distinct, generators_in
-from .modules import Module
+from .finding import buffers_in, distinct, generators_in, is_module
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Generators", "ModelState", "Weights"]
+    from .modules import Module
+
+__all__ = ["Generators", "ModelState", "Weights", "as_it_was"]
 
 Generators = list[tuple[Any, ...]]
 """The state of each random generator."""
@@ -25,6 +28,31 @@ class Weights(NamedTuple):
     """For each buffer its float, or a copy of its list."""
 
 
+@contextmanager
+def as_it_was(model: Module) -> Iterator[None]:
+    """Put back what a pass changes: gradients, buffers, training flags, generators (Python's own, too)."""
+    import random
+
+    gradients = [(each, each.grad if each.has_grad else UNREACHED) for each in model.parameters()]
+    modules = [module for _, module in model.named_modules()]
+    kept = [(module, module.training, {name: _copied(getattr(module, name)) for name in module.buffer_names})
+            for module in modules]
+    draws = [(each, each.getstate()) for _, each in model.generators()]
+    python = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        for generator, state in draws:
+            generator.setstate(state)
+        for module, training, buffers in kept:
+            module.training = training
+            for name, numbers in buffers.items():
+                setattr(module, name, numbers)
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+
+
 class ModelState:
     """Takes and puts back a model's parameters, buffers and the states of its generators.
 
@@ -35,7 +63,7 @@ class ModelState:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.parameters = list(model.parameters())
-        self.modules = [module for _, module in model.named_modules()] if isinstance(model, Module) else []
+        self.modules = [module for _, module in model.named_modules()] if is_module(model) else []
         self.buffers = [(module, name) for module in self.modules for name in module.buffer_names]
         self.generators: list[random.Random] = []
         self.look_up()

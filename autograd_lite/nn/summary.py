@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
 from contextvars import Context
-from copy import copy
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from ..engine import Value, topological_order
 from ..errors import ArgumentError
 from .calling import watching
 from .inputs import is_whole
+from .model_state import as_it_was
 
 if TYPE_CHECKING:
     from .modules import Module
@@ -162,7 +161,7 @@ class _Run:
 
     def of(self, sample: Any) -> None:
         """Run it. In a context of its own, so that `no_grad` and the like do not reach it."""
-        with _as_it_was(self.model):
+        with as_it_was(self.model):
             Context().run(self._forward, sample)
 
     def _forward(self, sample: Any) -> None:
@@ -194,28 +193,6 @@ class _Run:
         path = module._placed
         return sum(count for scope, count in self.nodes.items()
                    if path is None or scope == path or scope.startswith(path + "/"))
-
-
-@contextmanager
-def _as_it_was(model: Module) -> Iterator[None]:
-    """Put back what a forward pass changes: buffers, training flags, generators, Python's own among them."""
-    import random
-
-    modules = [module for _, module in model.named_modules()]
-    kept = [(module, module.training, [copy(getattr(module, name)) for name in module.buffer_names])
-            for module in modules]
-    draws = [(each, each.getstate()) for _, each in model.generators()]
-    python = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        for generator, state in draws:
-            generator.setstate(state)
-        for module, training, buffers in kept:
-            module.training = training
-            for name, numbers in zip(module.buffer_names, buffers, strict=True):
-                setattr(module, name, numbers)
 
 
 def _rows(model: Module, run: _Run, depth: int | None) -> Iterator[SummaryRow]:
