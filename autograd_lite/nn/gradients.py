@@ -60,7 +60,7 @@ class EagerGradients:
 
     @property
     def in_one_graph(self) -> bool:
-        """Whether a batch is one graph, not one for each sample."""
+        """Whether a batch is one graph, not several of a few samples each."""
         return self.takes_together or not isinstance(self.loss, Loss)
 
     def loss_and_gradients(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> float:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..rules import UNREACHED
-from .finding import buffers_in, distinct, generators_in, is_module
+from .finding import distinct, generators_in, is_module
 
 if TYPE_CHECKING:
     import random
@@ -26,31 +26,6 @@ class Weights(NamedTuple):
     parameters: list[float]
     buffers: list[Any]
     """For each buffer its float, or a copy of its list."""
-
-
-@contextmanager
-def as_it_was(model: Module) -> Iterator[None]:
-    """Put back what a pass changes: gradients, buffers, training flags, generators (Python's own, too)."""
-    import random
-
-    gradients = [(each, each.grad if each.has_grad else UNREACHED) for each in model.parameters()]
-    modules = [module for _, module in model.named_modules()]
-    kept = [(module, module.training, {name: _copied(getattr(module, name)) for name in module.buffer_names})
-            for module in modules]
-    draws = [(each, each.getstate()) for _, each in model.generators()]
-    python = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        for generator, state in draws:
-            generator.setstate(state)
-        for module, training, buffers in kept:
-            module.training = training
-            for name, numbers in buffers.items():
-                setattr(module, name, numbers)
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
 
 
 class ModelState:
@@ -121,10 +96,23 @@ class ModelState:
             if module.training is not flag:  # looking is quicker than setting, and this comes every epoch
                 module.training = flag
 
-    def buffer_names(self) -> list[str]:
-        """The name of every number in the buffers."""
-        named = self.model.named_modules() if isinstance(self.model, Module) else []
-        return [name for path, module in named for name, _ in buffers_in(path and path + ".", module)]
+
+@contextmanager
+def as_it_was(model: Module) -> Iterator[None]:
+    """Put back what a pass changes: gradients, buffers, training flags, generators (Python's own, too)."""
+    import random
+
+    state, python = ModelState(model), random.getstate()
+    gradients, buffers = state.gradients(), state.buffer_numbers()
+    draws, training = state.draws(), state.is_training()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        state.put_draws(draws)
+        state.set_training(training)
+        state.put_buffers(buffers)
+        state.put_gradients(gradients)
 
 
 def _copied(buffer: Any) -> Any:
