@@ -27,6 +27,7 @@ LAYERS: list[list[set[str]]] = [
         | {"handmade", "inspection", "protocols", "arrays", "sources", "guards", "recording"}
     ],
     [{"functional", "structures"}, {"graph", "nodes", "folding", "graph_json"}, {"wording"}],
+    [{"compiling"}],
     [
         {"drawing", "picture", "palette", "dot_source", "mermaid", "outline", "svg", "rendering", "charts"},
         {"nn"},
@@ -39,7 +40,7 @@ LAYERS: list[list[set[str]]] = [
 ]
 PLACES = {name: (k, group) for k, layer in enumerate(LAYERS) for group in layer for name in group}
 HEAVY = ["numpy", "graphviz", "graphviz_pure", "matplotlib", "tqdm", "torch", "IPython"]
-HEAVY += ["joblib", "sklearn", "pandas"]
+HEAVY += ["joblib", "sklearn", "pandas", "numba", "llvmlite"]
 
 
 def _modules() -> dict[str, Path]:
