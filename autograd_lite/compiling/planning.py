@@ -4,33 +4,43 @@ Every number that is kept has a slot in a buffer. An instruction computes `count
 consecutive slots from `target` on; their operands stand in arithmetic progressions (first slot and stride).
 An instruction is a row of integers, whose meaning depends on its op:
 
-    a row of the op table of fixed arity (immediates count as operands):
+    a row of the op table of fixed arity, and CHAIN (immediates count as operands):
         v[target + k] = f(v[a + k*sa], v[b + k*sb], v[c + k*sc])                   for k < count
-    DOT     v[target + r] = (v[init + r*ri] if init >= 0 else 0) + Σₖ v[a + r*ra + k*sa] * v[b + r*rb + k*sb]
-    SUM     v[target + r] = (v[init + r*ri] if init >= 0 else 0) + Σₖ v[a + r*ra + k*sa]
-                            for r < rows, k < count, from left to right unless sums may be reassociated
-    DOT_LIST, SUM_LIST      the same for one result, with a and b positions in `index`
-    TAKE    v[target] = v[index[a + 1 + j]], j the whole number in slot index[a]; `count` entries in all
+    DOT     v[target + r] = start + Σₖ v[a + r*ra + k*sa] * v[b + r*rb + k*sb]         for r < rows, k < count
+    SUM     v[target + r] = start + Σₖ v[a + r*ra + k*sa]
+                            start is v[init + r*ri] if init >= 0, else -0.0, the number that changes no other
+                            when it is added; from left to right unless sums may be reassociated
+    DOT_LIST, SUM_LIST      the same for one result: entry k of `index` from a on for the one, from b on for
+                            the other operand: v[index[a + k]] * v[index[b + k]]
+    TAKE    v[target] = v[index[a + 1 + j]], j the whole number in slot index[a]; `count` entries in all, so
+                            a table of count - 1
     any other row of many operands: v[target] = f(v[index[a]], …, v[index[a + count - 1]])
     BROADCAST               in lanes: v[target + k] in every lane = u[a + k*sa], a number shared by all lanes
 
+Fields that an op does not use are 0, but `init`, which is -1 where there is none; `rows` is 1 where there are
+no rows. `clip` has a, low and high in a, b and c.
+
 `active` has a bit for each of a, b, c, init (1, 2, 4, 8) through which a gradient flows; for rows with lists
-gradient flows to what `listed` marks, entry by entry. `shared` has the same bits for operands that stand in
-the buffer `u` of shared numbers; only DOT has such operands (a, init).
+gradient flows to what `listed` marks, entry by entry (the index of TAKE is never marked). `shared` has the
+same bits for operands that stand in the buffer `u` of shared numbers: only DOT has such operands (a, init),
+and TAKE, where the bit 1 says that its whole table (index[a + 1:], not index[a]) stands in `u`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from .tape import TAKE, Tape
+from ..symbols import Symbol, as_symbol
+from .tape import CHAIN, ROWS, TAKE, Tape
 
-__all__ = ["BROADCAST", "DOT", "DOT_LIST", "FIELDS", "SUM", "SUM_LIST", "Plan", "make_plan"]
+__all__ = ["BROADCAST", "DOT", "DOT_LIST", "FIELDS", "SUM", "SUM_LIST", "Plan", "flows", "make_plan"]
 
 FIELDS = (
-    "op", "count", "target", "a", "sa", "b", "sb", "c", "sc", "rows", "ra", "rb", "init", "ri", "active", "shared",
+    "op", "count", "target", "a", "sa", "b", "sb", "c", "sc", "rows", "ra", "rb", "init", "ri", "active",
+    "shared",
 )  # fmt: skip
 DOT, SUM, DOT_LIST, SUM_LIST, BROADCAST = range(TAKE + 2, TAKE + 7)
 
@@ -41,7 +51,8 @@ class Plan:
 
     tape: Tape
     size: int
-    """How many slots the buffer has: leaves and constants first, as on the tape, then results."""
+    """How many slots the buffer has: leaves and constants first, as on the tape, then results. In lanes it
+    begins with the batched leaves alone, and then come results; constants are shared numbers."""
     code: Any
     """(instructions, fields) int32, C-contiguous."""
     index: Any
@@ -49,7 +60,7 @@ class Plan:
     listed: Any
     """(entries,) uint8: whether a gradient flows to this entry of `index`."""
     constants: Any
-    """(constants,) float64, for the slots after the leaves."""
+    """(constants,) float64, for the slots after the leaves; empty in lanes."""
     outputs: Any
     """(outputs,) int32: slots."""
     guards: Any
@@ -57,10 +68,32 @@ class Plan:
     expected: Any
     """(guards,) float64."""
     wanted: Any
-    """(wanted,) int32: slots of leaves."""
+    """(wanted,) int32: slots of leaves; in lanes, of the batched ones that are wanted."""
+    numbers: Any = None
+    """(guards,) int32: the place of each guard in `tape.guards`; in lanes a guard is here or in `uniform`."""
     uniform: Plan | None = None
     """In lanes, what does not differ between samples: its buffer is `u`, and it runs once. Its leaves are all
-    leaves of the tape (those that are batched are not used there)."""
+    leaves of the tape (those that are batched are not used there) and its constants all constants. Its
+    outputs are the slots of `u` that the lanes read (BROADCAST, DOT, TAKE) and through which a gradient may
+    flow; its gradients, by the shared leaves in its `wanted`, begin from the sums over lanes of what the
+    lanes hand to these slots. Its own gradients run like those of any plan."""
+
+
+@cache
+def flows(code: int) -> tuple[bool, ...]:
+    """Through which operands of a row of fixed arity a gradient flows: not where the partial is always zero.
+
+    >>> from autograd_lite.compiling.tape import CODE
+    >>> flows(CODE["choose"]), flows(CODE["clip"])
+    ((False, True, True), (True, False, False))
+    """
+    if code == CHAIN:
+        return (True, True)
+    row = ROWS[code]
+    operands = [Symbol(f"x{k}") for k in range(row.arity or 0)]
+    slopes = row.partials(*operands, *map(Symbol, row.immediates), Symbol("y"))
+    flowing = [slope.op is not None or slope.leaf != 0.0 for slope in map(as_symbol, slopes)]
+    return (*flowing, *[False] * len(row.immediates))
 
 
 def make_plan(
@@ -70,4 +103,6 @@ def make_plan(
 
     With `fuse`, chains of products and sums become DOT and SUM, whose sums may be reassociated.
     """
-    raise NotImplementedError
+    from .scheduling import lane_plan, plain_plan
+
+    return plain_plan(tape, wanted) if batched is None else lane_plan(tape, wanted, batched)
