@@ -1,0 +1,83 @@
+"""Building and differentiating tapes, against the eager engine's own numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from autograd_lite import ArgumentError, ops
+from autograd_lite.compiling.building import TapeBuilder
+from autograd_lite.compiling.tape import CODE, TAKE, passes
+
+
+def test_equal_operations_are_one_and_what_nothing_needs_is_left_out():
+    builder = TapeBuilder()
+    x, unused = builder.input("x"), builder.input("unused")
+    two = builder.constant(2.0)
+    first = builder.apply(ops.mul, (x, two))
+    assert builder.apply2(CODE["mul"], x, builder.constant(2)) == first
+    builder.apply(ops.exp, (unused,))
+    tape = builder.finish([builder.apply(ops.add, (first, x))])
+    assert tape.inputs == 2 and tape.names == ("x", "unused")
+    assert [list(tape.operands_of(k)) for k in range(2)] == [[0, 2], [3, 0]]
+    assert list(tape.codes) == [CODE["mul"], CODE["add"]] and list(tape.outputs) == [4]
+
+
+def test_parameters_follow_the_inputs_however_they_were_met():
+    from autograd_lite import Value
+
+    builder, w = TapeBuilder(), Value(3.0)
+    p = builder.parameter(w, "w")
+    x = builder.input("x")
+    tape = builder.finish([builder.apply(ops.sub, (x, p)), builder.constant(5.0), p])
+    assert tape.parameters == (w,) and tape.names == ("x", "w")
+    assert list(tape.operands) == [0, 1] and list(tape.outputs) == [3, 2, 1] and list(tape.constants) == [5.0]
+
+
+def test_constants_are_told_apart_by_their_bits():
+    builder = TapeBuilder()
+    zero, negative, nan = builder.constant(0.0), builder.constant(-0.0), builder.constant(math.nan)
+    assert zero != negative and nan == builder.constant(math.nan)
+    assert builder.number_of(negative) == 0.0 and math.copysign(1.0, builder.number_of(negative)) == -1.0
+    assert builder.number_of(builder.input()) is None
+
+
+@pytest.mark.parametrize("row", [row for row in ops.TABLE.values()], ids=lambda row: row.name)
+def test_an_operation_on_constants_is_computed_with_eager_numbers(row):
+    for point in (*row.points, *row.edges):
+        builder = TapeBuilder()
+        immediates = tuple(row.immediates.values())
+        node = builder.apply(row, [builder.constant(number) for number in point], immediates)
+        assert passes(builder.number_of(node), float(row.number(*point, immediates=immediates)))
+
+
+def test_a_constant_condition_chooses_at_once():
+    builder = TapeBuilder()
+    x, y = builder.input(), builder.input()
+    condition = builder.apply(ops.less, (builder.constant(1.0), builder.constant(2.0)))
+    assert builder.apply(ops.choose, (condition, x, y)) == x
+    assert builder.apply(ops.select, (x, y), (False,)) == y
+    assert builder.apply(ops.identity, (x,)) == x
+    assert builder.apply(ops.detach, (x,)) != x
+
+
+def test_an_index_into_a_table_is_guarded():
+    builder = TapeBuilder()
+    index, entries = builder.input(), [builder.input() for _ in range(3)]
+    assert builder.take(builder.constant(-1.0), entries) == entries[2]
+    with pytest.raises(ArgumentError, match="index 0.5 is not a whole number within a table of 3"):
+        builder.take(builder.constant(0.5), entries)
+    tape = builder.finish([builder.take(index, entries)])
+    assert TAKE in tape.codes and [guard.expected for guard in tape.guards] == [1.0]
+
+
+def test_a_guard_on_a_constant_cannot_miss_and_is_not_kept():
+    builder = TapeBuilder()
+    x = builder.input()
+    builder.guard(builder.constant(3.0), 3.0)
+    above = builder.apply(ops.greater, (x, builder.constant(0.0)))
+    builder.guard(above, 1.0, "x > 0.0")
+    builder.guard(above, 1.0, "again")
+    (guard,) = builder.finish([x]).guards
+    assert (guard.node, guard.expected, guard.text) == (2, 1.0, "x > 0.0")
