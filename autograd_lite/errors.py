@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["AnomalyError", "AutogradError", "GradientDropped", "GraphError", "nearest"]
+__all__ = [
+    "AnomalyError", "ArgumentError", "AutogradError", "CompileError", "GradientDropped", "GraphError",
+    "RetraceWarning", "ValueTypeError", "nearest",
+]  # fmt: skip
 
 
 class AutogradError(Exception):
@@ -29,6 +32,14 @@ class AnomalyError(AutogradError, ArithmeticError):
 
 class GradientDropped(UserWarning):
     """A `Value` was turned into a plain float, so no gradient flows through that place."""
+
+
+class CompileError(AutogradError):
+    """A compiled function does not compute what the function itself computes, or cannot be made."""
+
+
+class RetraceWarning(UserWarning):
+    """A compiled function branches on its data in such a way that it is run anew nearly every time."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -1,0 +1,167 @@
+"""Which executor replays a tape: the table of them, and how `auto` picks one.
+
+`auto` weighs what making a kernel costs against what a call costs. Straight-line machine code (`llvm`) is
+the fastest for small tapes, and making it takes some tens of microseconds an operation; the interpreter
+(`numba`) is made once for all tapes and only plans each; `numpy` pays a call of NumPy for each op and depth,
+so it is no good for deep narrow tapes; `python` needs nothing and suits small tapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from ..errors import ArgumentError, CompileError, nearest
+from .kernel import Kernel, LaneKernel
+from .tape import Tape
+
+__all__ = ["EXECUTORS", "Choice", "check_executor", "choose", "choose_lanes", "prepare", "prepare_lanes"]
+
+
+class Executor(NamedTuple):
+    """Where an executor stands and what it needs."""
+
+    module: str
+    """Has `prepare`; empty for none."""
+    lanes: str
+    """The module that has `prepare_lanes`; empty if a batch is a loop over single calls."""
+    needs: str
+    """The package without which it does not run."""
+
+
+EXECUTORS = {
+    "python": Executor("straight_python", "", ""),
+    "numpy": Executor("levels", "levels", "numpy"),
+    "llvm": Executor("straight_llvm", "", "llvmlite"),
+    "numba": Executor("interpreter", "lanes", "numba"),
+}
+
+STRAIGHT_LIMIT = 1_000
+"""Up to how many operations `auto` writes a tape out as machine code: beyond it, compiling takes longer than
+calls save, and the code no longer fits the processor's first cache."""
+
+WIDE = 16
+"""How many operations a level must have on average for `numpy` to be worth its calls."""
+
+_broken: dict[str, str] = {}  # packages that are there and cannot be imported, with the reason
+
+
+class Choice(NamedTuple):
+    """An executor and why it was chosen."""
+
+    name: str
+    why: str
+
+
+def check_executor(name: str) -> str:
+    """The name, if there is such an executor and what it needs is installed.
+
+    Raises `ArgumentError` for a name that is unknown, `CompileError` if a package is missing.
+
+    >>> check_executor("numbat")
+    Traceback (most recent call last):
+    autograd_lite.errors.ArgumentError: there is no executor 'numbat': did you mean 'numba'? Known: auto,
+    llvm, numba, numpy, python
+    """
+    if name == "auto":
+        return name
+    if name not in EXECUTORS:
+        raise ArgumentError(f"there is no executor {name!r}: {nearest(str(name), [*EXECUTORS, 'auto'])}")
+    if not _is_there(EXECUTORS[name].needs):
+        needs = EXECUTORS[name].needs
+        extra = "numpy" if needs == "numpy" else "'autograd-lite[fast]'"
+        reason = f" ({_broken[needs]})" if needs in _broken else ""
+        raise CompileError(
+            f"the executor {name!r} needs {needs}, which cannot be imported here{reason}: "
+            f"pip install {extra}, or leave the choice to executor='auto'"
+        )
+    return name
+
+
+def choose(tape: Tape, asked: str = "auto") -> Choice:
+    """The executor for single calls of a tape."""
+    if asked != "auto":
+        return Choice(asked, "asked for")
+    size = len(tape.codes)
+    count = f"{size:,} operation{'' if size == 1 else 's'}"
+    if size <= STRAIGHT_LIMIT and _is_there("llvmlite"):
+        return Choice("llvm", f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code")
+    if size > STRAIGHT_LIMIT and _is_there("numba"):
+        return Choice("numba", f"{count}: too many to be written out (over {STRAIGHT_LIMIT:,}), interpreted")
+    without = "numba is not installed (extra 'fast')" if "numba" not in _broken else _broken["numba"]
+    depth = depth_of(tape)
+    if size > STRAIGHT_LIMIT and size >= WIDE * depth and _is_there("numpy"):
+        return Choice("numpy", f"{without}; {count} in {depth:,} levels: wide enough for NumPy")
+    shape = "a deep narrow graph" if size > STRAIGHT_LIMIT else "a small graph"
+    return Choice("python", f"{without}; {count} in {depth:,} levels: {shape}")
+
+
+def choose_lanes(tape: Tape, asked: str = "auto") -> Choice:
+    """The executor for a batch; "" for a loop over single calls."""
+    if asked != "auto":
+        if EXECUTORS[asked].lanes:
+            return Choice(asked, "asked for")
+        return Choice("", f"asked for {asked}, which takes one sample after the other")
+    if _is_there("numba"):
+        return Choice("numba", "numba is installed, and many samples go through it side by side")
+    return Choice("numpy", "numba is not installed (extra 'fast'); with many samples NumPy is the next best")
+
+
+def prepare(name: str, tape: Tape, wanted: Sequence[int], *, fuse: bool = True) -> Kernel:
+    """A kernel for single calls."""
+    kernel: Kernel = _module(name, EXECUTORS[name].module).prepare(tape, wanted, fuse=fuse)
+    return kernel
+
+
+def prepare_lanes(
+    name: str,
+    tape: Tape,
+    batched: Sequence[bool],
+    wanted: Sequence[int],
+    *,
+    fuse: bool = True,
+    threads: int | None = None,
+) -> LaneKernel:
+    """A kernel for batches."""
+    module = _module(name, EXECUTORS[name].lanes)
+    settings: dict[str, Any] = {"fuse": fuse}
+    if threads is not None and name == "numba":
+        settings["threads"] = threads
+    kernel: LaneKernel = module.prepare_lanes(tape, batched, wanted, **settings)
+    return kernel
+
+
+def depth_of(tape: Tape) -> int:
+    """How many operations the longest path has."""
+    starts, operands, first = tape.starts, tape.operands, tape.first_operation
+    level = [0] * len(tape)
+    for k in range(len(tape.codes)):
+        reads = operands[starts[k] : starts[k + 1]]
+        level[first + k] = 1 + max(map(level.__getitem__, reads), default=0)
+    return max(level, default=0)
+
+
+def _is_there(package: str) -> bool:
+    """Whether a package is installed, without importing it."""
+    if not package:
+        return True
+    if package in _broken:
+        return False
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _module(executor: str, name: str) -> Any:
+    try:
+        return import_module(f".{name}", __package__)
+    except ImportError as error:
+        needs = EXECUTORS[executor].needs
+        _broken[needs] = f"{needs} is installed but cannot be imported: {error}"
+        raise CompileError(
+            f"the executor {executor!r} needs {needs}: {_broken[needs]}. "
+            "pip install 'autograd-lite[fast]', or use executor='auto'"
+        ) from error
