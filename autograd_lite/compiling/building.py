@@ -51,16 +51,9 @@ class TapeBuilder:
     """
 
     __slots__ = (
-        "_guards",
-        "_known",
-        "_leaf_nodes",
-        "_names",
-        "_nodes",
-        "_numbers",
-        "_parameters",
-        "_places",
-        "inputs",
-    )
+        "_guards", "_known", "_leaf_nodes", "_names", "_nodes", "_numbers", "_parameters", "_places",
+        "conditions", "inputs", "negations",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.inputs = 0
@@ -73,6 +66,9 @@ class TapeBuilder:
         self._names: dict[int, str] = {}
         self._guards: dict[int, Guard] = {}
         self._places: dict[int, Any] = {}
+        # what rules that run on terms know of the nodes they made (see terms.py)
+        self.conditions: set[int] = set()
+        self.negations: dict[int, int] = {}
 
     def __len__(self) -> int:
         """How many leaves and operations there are, constants not counted."""

@@ -1,0 +1,228 @@
+"""Derivatives of tapes, as tapes: the reverse sweep and the forward sweep, written out as operations.
+
+What is appended is `row.partials` run on the nodes of the tape, so nothing here knows a rule of its own, and
+the tapes that come out can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from .building import TapeBuilder
+from .tape import CHAIN, CODE, TAKE, Tape
+from .terms import append, flows, forward_of, multiplied, partials_of
+
+__all__ = ["expanded", "gradient_tape", "tangent_tape"]
+
+_ADD, _MUL, _CHOOSE, _EQUAL = CODE["add"], CODE["mul"], CODE["choose"], CODE["equal"]
+_NOT_EQUAL, _AND = CODE["not_equal"], CODE["logical_and"]
+
+
+class _Copy:
+    """A tape appended to a builder, node by node, so that more can be appended."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.builder = TapeBuilder()
+        self.nodes: list[int] = []
+        """For each node of the tape, the node of the builder that it is."""
+
+    def leaves(self, *, as_inputs: bool = False) -> None:
+        """The leaves and constants. `as_inputs` makes the parameters inputs; without it, they come after."""
+        tape, builder = self.tape, self.builder
+        names = tape.names or ("",) * tape.leaves
+        self.nodes += [builder.input(name) for name in names[: tape.inputs]]
+        if as_inputs:
+            self.nodes += [builder.input(name) for name in names[tape.inputs :]]
+        else:
+            pairs = zip(tape.parameters, names[tape.inputs :], strict=True)
+            self.nodes += [builder.parameter(value, name) for value, name in pairs]
+        self.nodes += map(builder.constant, tape.constants)
+
+    def operations(self, other: Callable[[TapeBuilder, int, list[int]], int] = append) -> None:
+        """The operations and guards; `other` may append something else for one."""
+        tape, builder, nodes = self.tape, self.builder, self.nodes
+        places = tape.places or None
+        for k, (code, operands) in enumerate(_operations(tape)):
+            node = other(builder, code, [nodes[operand] for operand in operands])
+            nodes.append(node)
+            if places is not None:
+                builder.mark(node, places[k])
+        for guard in tape.guards:
+            builder.guard(nodes[guard.node], guard.expected, guard.text, guard.place)
+
+
+def _operations(tape: Tape) -> Iterator[tuple[int, Sequence[int]]]:
+    operands, start = tape.operands, 0
+    for code, end in zip(tape.codes, tape.starts[1:], strict=True):
+        yield code, operands[start:end]
+        start = end
+
+
+def edges(code: int, count: int) -> Sequence[bool]:
+    """Through which of its operands, immediates included, a gradient flows back from an operation."""
+    if code == TAKE:
+        return (False, *(True,) * (count - 1))
+    return (True, True) if code == CHAIN else flows(code, count)
+
+
+def _reaching(tape: Tape, wanted: Sequence[int]) -> bytearray:
+    """For each node whether its derivative by a leaf that is wanted may be other than 0."""
+    reaching = bytearray(len(tape))
+    for node in wanted:
+        reaching[node] = 1
+    node = tape.first_operation
+    for code, operands in _operations(tape):
+        if any(reaching[operand] for operand in operands):
+            flow = edges(code, len(operands))
+            reaching[node] = any(reaching[o] and f for o, f in zip(operands, flow, strict=True))
+        node += 1
+    return reaching
+
+
+def _slopes(copy: _Copy, operation: int, operands: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The operands of an operation through which a gradient flows, each with its slope."""
+    builder, nodes, code = copy.builder, copy.nodes, copy.tape.codes[operation]
+    given = [nodes[operand] for operand in operands]
+    if code == TAKE:
+        return _slopes_of_take(builder, operands, given)
+    if code == CHAIN:
+        return zip(operands, _slopes_of_chain(builder, *given), strict=True)
+    slopes = partials_of(builder, code, given, nodes[copy.tape.first_operation + operation])
+    return (
+        (operand, slope)
+        for operand, slope, flow in zip(operands, slopes, edges(code, len(operands)), strict=False)
+        if flow
+    )
+
+
+def _slopes_of_take(
+    builder: TapeBuilder, operands: Sequence[int], given: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    one, zero = builder.constant(1.0), builder.constant(0.0)
+    for place, operand in enumerate(operands[1:]):
+        hit = append(builder, _EQUAL, (given[0], builder.constant(float(place))))
+        yield operand, append(builder, _CHOOSE, (hit, one, zero))
+
+
+def _slopes_of_chain(builder: TapeBuilder, upstream: int, local: int) -> tuple[int, int]:
+    """The other factor; 0 where the rule for zero made the product nothing, whatever becomes of it."""
+    product = append(builder, _MUL, (upstream, local))
+    kept = append(builder, CHAIN, (upstream, local))
+    cut = append(
+        builder,
+        _AND,
+        (append(builder, _NOT_EQUAL, (product, product)), append(builder, _EQUAL, (kept, kept))),
+    )
+    zero = builder.constant(0.0)
+    return append(builder, _CHOOSE, (cut, zero, local)), append(builder, _CHOOSE, (cut, zero, upstream))
+
+
+def gradient_tape(
+    tape: Tape, wanted: Sequence[int], *, careful: bool = False, seeds: Sequence[float] | None = None
+) -> Tape:
+    """The outputs, and after them the gradients of their sum, each times its seed, by the leaves `wanted`.
+
+    The seeds are one more input for each output, after the tape's own inputs, or constants if they are given
+    here. A product of the chain rule is an ordinary one, where 0 times infinity is NaN; with `careful` it is
+    `CHAIN`, the rule for zero. So if a gradient comes out NaN, the careful tape has the true one.
+
+    >>> from autograd_lite import ops
+    >>> builder = TapeBuilder()
+    >>> x = builder.input("x")
+    >>> tape = gradient_tape(builder.finish([builder.apply(ops.exp, (x,))]), [0])
+    >>> tape.inputs, len(tape.codes), len(tape.outputs)
+    (2, 3, 2)
+    """
+    copy = _Copy(tape)
+    copy.leaves()
+    builder, nodes = copy.builder, copy.nodes
+    if seeds is None:
+        named = bool(tape.names)
+        seeded = [builder.input(f"seed[{k}]" if named else "") for k in range(len(tape.outputs))]
+    else:
+        seeded = [builder.constant(seed) for seed in seeds]
+    copy.operations()
+    adjoints = _adjoints(copy, _reaching(tape, wanted), seeded, CHAIN if careful else _MUL)
+    zero = builder.constant(0.0)
+    found = [zero if adjoints[leaf] is None else adjoints[leaf] for leaf in wanted]
+    # adding 0 makes -0.0 into 0.0, as a gradient that starts from 0 is in eager code
+    gradients = [builder.apply2(_ADD, node, zero) for node in found if node is not None]
+    return builder.finish([*(nodes[output] for output in tape.outputs), *gradients])
+
+
+def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: int) -> list[int | None]:
+    """For each node of the tape the node that is its adjoint; None where it is 0."""
+    tape, builder = copy.tape, copy.builder
+    found: list[int | None] = [None] * len(tape)
+
+    def add(node: int, contribution: int) -> None:
+        before = found[node]
+        found[node] = contribution if before is None else append(builder, _ADD, (before, contribution))
+
+    for output, seed in zip(tape.outputs, seeds, strict=True):
+        if reaching[output]:
+            add(output, seed)
+    for operation in range(len(tape.codes) - 1, -1, -1):
+        node = tape.first_operation + operation
+        upstream = found[node]
+        if upstream is None or builder.number_of(upstream) == 0.0:
+            continue
+        operands = tape.operands_of(operation)
+        for operand, local in _slopes(copy, operation, operands):
+            if reaching[operand] and builder.number_of(local) != 0.0:
+                add(operand, multiplied(builder, product, upstream, local))
+    return found
+
+
+def tangent_tape(tape: Tape, *, careful: bool = False) -> Tape:
+    """The outputs, and after them their derivatives along a direction (forward mode).
+
+    Its inputs are the leaves of the tape, parameters included, and after them one tangent for each leaf.
+    Products are as in `gradient_tape`: if any number that comes out is NaN, the careful tangent of the
+    careful gradient tape has the true ones.
+
+    >>> from autograd_lite import ops
+    >>> builder = TapeBuilder()
+    >>> x = builder.input("x")
+    >>> tape = tangent_tape(builder.finish([builder.apply(ops.exp, (x,))]))
+    >>> tape.inputs, tape.names, len(tape.codes), len(tape.outputs)
+    (2, ('x', 'tangent of x'), 2, 2)
+    """
+    copy = _Copy(tape)
+    copy.leaves(as_inputs=True)
+    builder, nodes = copy.builder, copy.nodes
+    names = [f"tangent of {name}" if name else "" for name in tape.names] or [""] * tape.leaves
+    tangents: list[int | None] = [builder.input(name) for name in names]
+    tangents += [None] * len(tape.constants)
+    copy.operations()
+    product = CHAIN if careful else _MUL
+    for operation in range(len(tape.codes)):
+        tangent: int | None = None
+        operands = tape.operands_of(operation)
+        if any(tangents[operand] is not None for operand in operands):
+            for operand, local in _slopes(copy, operation, operands):
+                along = tangents[operand]
+                if along is not None and builder.number_of(local) != 0.0:
+                    term = multiplied(builder, product, along, local)
+                    tangent = term if tangent is None else append(builder, _ADD, (tangent, term))
+        tangents.append(tangent)
+    zero = builder.constant(0.0)
+    found = [tangents[output] for output in tape.outputs]
+    return builder.finish(
+        [*(nodes[output] for output in tape.outputs), *(zero if node is None else node for node in found)]
+    )
+
+
+def expanded(tape: Tape, known: Callable[[int], bool]) -> Tape:
+    """The same program in the rows that an executor knows: any other is written out by its generic rule."""
+
+    def other(builder: TapeBuilder, code: int, nodes: list[int]) -> int:
+        if code in (TAKE, CHAIN) or known(code):
+            return append(builder, code, nodes)
+        return forward_of(builder, code, nodes)
+
+    copy = _Copy(tape)
+    copy.leaves()
+    copy.operations(other)
+    return copy.builder.finish([copy.nodes[output] for output in tape.outputs])
