@@ -39,7 +39,8 @@ class UpdateRule(NamedTuple):
 
     tape: Tape
     """Inputs: p, g, the numbers of the state, lr, t. Outputs: the next p, the next numbers of the state. No
-    parameters; a gradient is never wanted."""
+    parameters; a gradient is never wanted. What depends on lr and t alone (Adam's two powers) is worth
+    computing once for all parameters that have the same count, which nearly always is all of the group."""
     start: int
     stop: int
     """Which of the trained parameters it moves: those from `start` to before `stop`."""
