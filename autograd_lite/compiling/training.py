@@ -94,6 +94,8 @@ class TrainingState:
     group that begins at `offset` has number j of parameter k at offset + j*(stop - start) + (k - start)."""
     counts: Any
     """(trained,) how often each parameter has been moved."""
+    gradient: Any
+    """(trained,) of the last step that was finished, clipped."""
 
 
 class TrainingKernel(Protocol):
