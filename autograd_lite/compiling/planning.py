@@ -71,6 +71,9 @@ class Plan:
     """(wanted,) int32: slots of leaves; in lanes, of the batched ones that are wanted."""
     numbers: Any = None
     """(guards,) int32: the place of each guard in `tape.guards`; in lanes a guard is here or in `uniform`."""
+    places: Any = None
+    """(leaves,) int32: the slot of each leaf, where that is not its number; None where it is. In lanes of the
+    batched leaves, and in `uniform` of all leaves."""
     uniform: Plan | None = None
     """In lanes, what does not differ between samples: its buffer is `u`, and it runs once. Its leaves are all
     leaves of the tape (those that are batched are not used there) and its constants all constants. Its
@@ -103,6 +106,7 @@ def make_plan(
 
     With `fuse`, chains of products and sums become DOT and SUM, whose sums may be reassociated.
     """
-    from .scheduling import lane_plan, plain_plan
+    from .runs import plan_of
+    from .scheduling import scheduled
 
-    return plain_plan(tape, wanted) if batched is None else lane_plan(tape, wanted, batched)
+    return plan_of(scheduled(tape, wanted, fuse=fuse, batched=batched))

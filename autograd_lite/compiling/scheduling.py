@@ -1,182 +1,210 @@
-"""One instruction for every operation of a tape, in the tape's order."""
+"""In which order the steps of a program run, and where in the buffer their results stand.
+
+Steps that are alike and do not wait for each other make a group: the same level, the same op, as many terms.
+Within a group they keep the order of the tape, which in a program of loops is that of rows and columns, and
+their results stand side by side. So what a later group reads is mostly side by side, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .planning import BROADCAST, DOT_LIST, FIELDS, SUM_LIST, Plan, flows
-from .tape import CODE, ROWS, TAKE, Tape
+import numpy
 
-_SUM, _DOT = CODE["sum"], CODE["dot"]
+from .fusing import Items, fused
+from .planning import BROADCAST, DOT
+from .tape import TAKE, Tape
 
+__all__ = ["Schedule", "ranges", "scheduled"]
 
-def is_listed(code: int) -> bool:
-    return code == TAKE or (code < TAKE and ROWS[code].arity is None)
-
-
-def activity(tape: Tape, wanted: Sequence[int]) -> list[tuple[bool, ...]]:
-    """For each operation, through which of its operands a gradient flows from an output to a wanted leaf."""
-    first = tape.first_operation
-    needs = [False] * len(tape)
-    for node in wanted:
-        needs[node] = True
-    flowing: list[tuple[bool, ...]] = []
-    for k, code in enumerate(tape.codes):
-        operands = tape.operands_of(k)
-        if is_listed(code):
-            bits = tuple(needs[o] and not (code == TAKE and j == 0) for j, o in enumerate(operands))
-        else:
-            bits = tuple(f and needs[o] for f, o in zip(flows(code), operands, strict=True))
-        flowing.append(bits)
-        needs[first + k] = any(bits)
-    reached = [False] * len(tape)
-    for node in tape.outputs:
-        reached[node] = True
-    for k in range(len(tape.codes) - 1, -1, -1):
-        if not reached[first + k]:
-            flowing[k] = (False,) * len(flowing[k])
-        for bit, operand in zip(flowing[k], tape.operands_of(k), strict=True):
-            if bit:
-                reached[operand] = True
-    return flowing
+Array = Any  # of NumPy
 
 
-class _Lines:
-    def __init__(self) -> None:
-        self.code: list[list[int]] = []
-        self.index: list[int] = []
-        self.listed: list[bool] = []
+@dataclass(eq=False)
+class Schedule:
+    """Steps in the order in which they run, with slots for what they read and compute."""
 
-    def put(self, **fields: int) -> None:
-        fields = {"count": 1, "rows": 1, "init": -1, **fields}
-        self.code.append([fields.get(name, 0) for name in FIELDS])
-
-    def listing(self, slots: Sequence[int], bits: Sequence[bool]) -> int:
-        start = len(self.index)
-        self.index.extend(slots)
-        self.listed.extend(bits)
-        return start
-
-    def operation(self, code: int, target: int, slots: Sequence[int], bits: Sequence[bool]) -> None:
-        if not is_listed(code):
-            fields: dict[str, int] = dict(zip("abc", slots, strict=False))
-            self.put(op=code, target=target, active=sum(bit << j for j, bit in enumerate(bits)), **fields)
-            return
-        start = self.listing(slots, bits)
-        if code == _SUM:
-            self.put(op=SUM_LIST, target=target, count=len(slots), a=start)
-        elif code == _DOT:
-            half = len(slots) // 2
-            self.put(op=DOT_LIST, target=target, count=half, a=start, b=start + half)
-        else:
-            self.put(op=code, target=target, count=len(slots), a=start)
-
-    def plan(self, tape: Tape, **fields: Any) -> Plan:
-        import numpy
-
-        code = numpy.array(self.code, dtype=numpy.int32).reshape(-1, len(FIELDS))
-        guards = fields.pop("guards")
-        return Plan(
-            tape=tape,
-            code=code,
-            index=numpy.array(self.index, dtype=numpy.int32),
-            listed=numpy.array(self.listed, dtype=numpy.uint8),
-            constants=numpy.array(fields.pop("constants"), dtype=float),
-            outputs=numpy.array(fields.pop("outputs"), dtype=numpy.int32),
-            guards=numpy.array([slot for slot, _ in guards], dtype=numpy.int32),
-            numbers=numpy.array([number for _, number in guards], dtype=numpy.int32),
-            expected=numpy.array([tape.guards[number].expected for _, number in guards], dtype=float),
-            wanted=numpy.array(fields.pop("wanted"), dtype=numpy.int32),
-            **fields,
-        )
+    tape: Tape
+    steps: Items
+    """Sorted by groups. What they read are still nodes."""
+    group: Array
+    """For each step the number of its group, in ascending order."""
+    shared: Array
+    """For each step the bits of operands that stand in `u`."""
+    slot: Array
+    """For each node its slot; -1 if it has none here."""
+    target: Array
+    """For each step the slot of its result."""
+    size: int
+    first: int
+    """The slot of the first result."""
+    places: Array | None
+    """For each leaf its slot, if that is not its number."""
+    constants: Array
+    outputs: Array
+    wanted: Array
+    guards: Array
+    """(guards, 2): slots, and places in `tape.guards`."""
+    fixed: Array
+    """(steps, 3) slots of the operands of rows of fixed arity."""
+    init: Array
+    """Slots."""
+    terms: Array
+    """Where the terms of all steps stand in `steps.left` and `steps.right`, one step after the other."""
+    left: Array
+    """Slots, in the order of `terms`."""
+    right: Array
+    uniform: Schedule | None = None
 
 
-def plain_plan(tape: Tape, wanted: Sequence[int]) -> Plan:
-    """One instruction an operation; the slot of a node is its number."""
-    lines = _Lines()
-    first = tape.first_operation
-    for k, (code, bits) in enumerate(zip(tape.codes, activity(tape, wanted), strict=True)):
-        lines.operation(code, first + k, tape.operands_of(k), bits)
-    return lines.plan(
-        tape,
-        size=len(tape),
-        constants=tape.constants,
-        outputs=tape.outputs,
-        wanted=wanted,
-        guards=[(guard.node, number) for number, guard in enumerate(tape.guards)],
-    )
+def ranges(begin: Array, count: Array) -> Array:
+    """The numbers from begin[0] on, count[0] of them, then from begin[1] on, and so forth.
+
+    >>> ranges(numpy.array([5, 0]), numpy.array([2, 3])).tolist()
+    [5, 6, 0, 1, 2]
+    """
+    ends = numpy.cumsum(count)
+    total = int(ends[-1]) if len(ends) else 0
+    return numpy.arange(total) + numpy.repeat(begin - (ends - count), count)
 
 
-def lane_plan(tape: Tape, wanted: Sequence[int], batched: Sequence[bool]) -> Plan:
-    """One instruction an operation that differs by sample; what does not is the plan `uniform`."""
-    first = tape.first_operation
-    bits = activity(tape, wanted)
-    varies = [*map(bool, batched), *[False] * len(tape.constants)]
-    for k in range(len(tape.codes)):
-        varies.append(any(varies[operand] for operand in tape.operands_of(k)))
-    lines, shared = _Lines(), _Lines()
-    u = {node: node for node in range(first)}
-    v: dict[int, int] = {}
-    for node in range(tape.leaves):
-        if varies[node]:
-            v[node] = len(v)
-    size = len(v)
-    read: list[int] = []  # slots of u that the lanes read
-
-    def local(node: int, active: bool) -> int:
-        nonlocal size
-        if node not in v:
-            lines.put(op=BROADCAST, target=size, a=u[node], active=int(active))
-            read.append(u[node])
-            v[node] = size
-            size += 1
-        return v[node]
-
-    in_lanes = any_active(tape, bits, varies)
-    for k, code in enumerate(tape.codes):
-        node, operands = first + k, tape.operands_of(k)
-        if not varies[node]:
-            u[node] = len(u)
-            shared.operation(code, u[node], [u[o] for o in operands], bits[k])
-            continue
-        if code == TAKE and not any(varies[o] for o in operands[1:]):
-            start = lines.listing([local(operands[0], False), *[u[o] for o in operands[1:]]], bits[k])
-            read.extend(u[o] for o in operands[1:])
-            lines.put(op=TAKE, target=size, count=len(operands), a=start, shared=1)
-        else:
-            slots = [local(o, in_lanes[o]) for o in operands]
-            lines.operation(code, size, slots, bits[k])
-        v[node] = size
-        size += 1
-    outputs = [local(node, in_lanes[node]) for node in tape.outputs]
-    guards = [(guard.node, number) for number, guard in enumerate(tape.guards)]
-    uniform = shared.plan(
-        tape,
-        size=len(u),
-        constants=tape.constants,
-        outputs=sorted(set(read)),
-        wanted=[u[node] for node in wanted if not varies[node]],
-        guards=[(u[node], number) for node, number in guards if not varies[node]],
-    )
-    return lines.plan(
-        tape,
-        size=size,
-        constants=[],
-        outputs=outputs,
-        wanted=[v[node] for node in wanted if varies[node]],
-        guards=[(v[node], number) for node, number in guards if varies[node]],
-        uniform=uniform,
-    )
+def scheduled(
+    tape: Tape, wanted: Sequence[int], *, fuse: bool = True, batched: Sequence[bool] | None = None
+) -> Schedule:
+    """The schedule of a tape; with `batched` that of its lanes, whose `uniform` is that of shared numbers."""
+    items, varies = fused(tape, wanted, fuse=fuse, batched=batched)
+    guards = numpy.array([guard.node for guard in tape.guards], dtype=numpy.int64)
+    outputs = numpy.array(tape.outputs, dtype=numpy.int64)
+    asked = numpy.array(wanted, dtype=numpy.int64)
+    if batched is None:
+        zeros = numpy.zeros(len(items.node), dtype=numpy.int64)
+        return _Layout(tape, items, zeros).schedule(outputs, asked, guards)
+    lanes, shared, read, outputs_here = _lanes(items, varies, outputs, len(tape))
+    uniform = items.taken(~varies[items.node])
+    zeros = numpy.zeros(len(uniform.node), dtype=numpy.int64)
+    below = _Layout(tape, uniform, zeros).schedule(read, asked[~varies[asked]], guards, ~varies[guards])
+    above = _Layout(tape, lanes, shared, numpy.asarray(batched, dtype=bool), below.slot)
+    return replace(above.schedule(outputs_here, asked[varies[asked]], guards, varies[guards]), uniform=below)
 
 
-def any_active(tape: Tape, bits: Sequence[tuple[bool, ...]], varies: Sequence[bool]) -> list[bool]:
-    """For each node whether any operation in lanes hands it a gradient; outputs are handed their seeds."""
-    found = [False] * len(tape)
-    for k, each in enumerate(bits):
-        if varies[tape.first_operation + k]:
-            for bit, operand in zip(each, tape.operands_of(k), strict=True):
-                found[operand] |= bit
-    for node in tape.outputs:
-        found[node] = True
-    return found
+def _lanes(items: Items, varies: Array, outputs: Array, nodes: int) -> tuple[Items, Array, Array, Array]:
+    """The steps in lanes; which of their operands are shared; the nodes they read from `u`; their outputs."""
+    steps = items.taken(varies[items.node])
+    terms = ranges(steps.begin, steps.count)
+    owner = numpy.repeat(numpy.arange(len(steps.node)), steps.count)
+    kind = steps.kind[owner]
+    left, right = items.left[terms], items.right[terms]
+    known = numpy.append(varies, True)  # node -1
+    shares = numpy.ones(len(steps.node), dtype=bool)
+    numpy.logical_and.at(shares, owner, ~known[left] | ((kind == TAKE) & (terms == steps.begin[owner])))
+    shares &= (steps.kind == DOT) | (steps.kind == TAKE)
+    begun = (steps.kind == DOT) & ~known[steps.init]
+    shared = shares + 8 * begun
+    # every other operand that lanes share needs a slot in the lanes
+    index = (kind == TAKE) & (terms == steps.begin[owner])
+    copy_left = ~known[left] & (~shares[owner] | index)
+    copy_right = ~known[right]
+    copy_fixed = ~known[steps.fixed]
+    copy_init = ~known[steps.init] & ~begun
+    copy_outputs = ~varies[outputs]
+    asked = [
+        outputs[copy_outputs], steps.fixed[copy_fixed], left[copy_left], right[copy_right],
+        steps.init[copy_init],
+    ]  # fmt: skip
+    bits = steps.active[:, None] >> numpy.arange(3) & 1
+    flow = items.flow[terms]
+    flowing = [
+        numpy.ones(int(copy_outputs.sum()), dtype=bool), bits[copy_fixed] > 0, flow[:, 0][copy_left],
+        flow[:, 1][copy_right], steps.active[copy_init] & 8 > 0,
+    ]  # fmt: skip
+    whole = numpy.concatenate(asked)
+    copied, where, number = numpy.unique(whole, return_index=True, return_inverse=True)
+    flows = numpy.bincount(number, weights=numpy.concatenate(flowing), minlength=len(copied)) > 0
+    named = numpy.arange(len(varies) + 1)  # node -1 stays
+    named[-1] = -1
+    named[copied] = len(varies) + numpy.arange(len(copied))
+    renamed_left, renamed_right = items.left.copy(), items.right.copy()
+    renamed_left[terms[copy_left]] = named[left[copy_left]]
+    renamed_right[terms[copy_right]] = named[right[copy_right]]
+    fixed = numpy.where(copy_fixed, named[steps.fixed], steps.fixed)
+    init = numpy.where(copy_init, named[steps.init], steps.init)
+    size = len(copied)
+    sort = numpy.argsort(where, kind="stable")
+    nothing, none = numpy.zeros(size, dtype=numpy.int64), numpy.full((size, 3), -1)
+    none[:, 0] = copied[sort]
+    columns = {
+        "node": (named[copied[sort]], steps.node), "kind": (nothing + BROADCAST, steps.kind),
+        "order": (nothing - 1, steps.order), "level": (nothing, steps.level), "fixed": (none, fixed),
+        "init": (nothing - 1, init), "active": (flows[sort].astype(numpy.int64), steps.active),
+        "begin": (nothing, steps.begin), "count": (nothing, steps.count),
+    }  # fmt: skip
+    lanes = Items(
+        **{name: numpy.concatenate(pair) for name, pair in columns.items()},
+        left=renamed_left, right=renamed_right, flow=items.flow, extra=items.extra, numbers=items.numbers,
+    )  # fmt: skip
+    shared = numpy.concatenate([nothing + 1, shared])
+    read = numpy.unique(numpy.concatenate([copied, left[~known[left]], steps.init[begun]]))
+    return lanes, shared, read, numpy.where(copy_outputs, named[outputs], outputs)
+
+
+class _Layout:
+    """Sorts steps into groups and gives every number a slot."""
+
+    def __init__(
+        self, tape: Tape, items: Items, shared: Array, batched: Array | None = None, u: Array | None = None
+    ) -> None:
+        self.tape, self.u = tape, u
+        begins = items.init >= 0
+        keys = (items.count, items.level, items.kind, items.active * 32 + shared * 2 + begins)
+        sort = numpy.lexsort((keys[0], keys[3], keys[2], keys[1]))
+        self.steps = steps = items.taken(sort)
+        self.shared = shared[sort]
+        changes = numpy.zeros(len(sort), dtype=bool)
+        for key in keys:
+            changes[1:] |= numpy.diff(key[sort]) != 0
+        self.group = numpy.cumsum(changes)
+        self.terms = ranges(steps.begin, steps.count)
+        self.nodes = max(len(tape) + items.extra + len(items.numbers), int(steps.node.max(initial=0)) + 1)
+        self.leaves = numpy.arange(tape.leaves) if batched is None else numpy.flatnonzero(batched)
+        self.constants = numpy.zeros(0)
+        self.constant_nodes = numpy.zeros(0, dtype=numpy.int64)
+        if batched is None:
+            at = len(tape) + items.extra
+            numbers = numpy.arange(at, at + len(items.numbers))
+            self.constants = numpy.concatenate([numpy.array(tape.constants, dtype=float), items.numbers])
+            self.constant_nodes = numpy.concatenate(
+                [numpy.arange(tape.leaves, tape.first_operation), numbers]
+            )
+
+    def schedule(
+        self, outputs: Array, wanted: Array, guards: Array, watched: Array | None = None
+    ) -> Schedule:
+        """Everything in its place."""
+        steps = self.steps
+        slot = numpy.full(self.nodes + 1, -1)  # the last is that of node -1
+        slot[self.leaves] = numpy.arange(len(self.leaves))
+        slot[self.constant_nodes] = len(self.leaves) + numpy.arange(len(self.constant_nodes))
+        first = len(self.leaves) + len(self.constants)
+        target = first + numpy.arange(len(steps.node))
+        slot[steps.node] = target
+        u = self.u if self.u is not None else slot
+        fixed, init = slot[steps.fixed], slot[steps.init]
+        left, right = slot[steps.left[self.terms]], slot[steps.right[self.terms]]
+        if self.u is not None:
+            copies, begun = steps.kind == BROADCAST, self.shared & 8 > 0
+            fixed[copies, 0] = u[steps.fixed[copies, 0]]
+            init[begun] = u[steps.init[begun]]
+            owner = numpy.repeat(numpy.arange(len(steps.node)), steps.count)
+            from_u = (self.shared[owner] & 1 > 0) & (
+                (steps.kind[owner] != TAKE) | (self.terms != steps.begin[owner])
+            )
+            left[from_u] = u[steps.left[self.terms][from_u]]
+        numbers = numpy.arange(len(guards)) if watched is None else numpy.flatnonzero(watched)
+        return Schedule(
+            tape=self.tape, steps=steps, group=self.group, shared=self.shared, slot=slot, target=target,
+            size=first + len(target), first=first, places=None, constants=self.constants,
+            outputs=slot[outputs], wanted=slot[wanted], guards=numpy.stack([slot[guards[numbers]], numbers], axis=1), fixed=fixed,
+            init=init, terms=self.terms, left=left, right=right,
+        )  # fmt: skip
