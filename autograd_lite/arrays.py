@@ -33,7 +33,7 @@ _QUESTIONS = {
 
 
 def _number(element: Any) -> Any:
-    return element._data if hasattr(element, "_data") else element
+    return element.item() if hasattr(element, "_data") else element
 
 
 def _asking(question: Any, element: Any) -> bool:

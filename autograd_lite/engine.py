@@ -76,6 +76,8 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = "") -> None:
         if isinstance(data, Value):
+            if data._given_to(self, label):
+                return
             raise ValueTypeError(
                 f"{describe(data)} is a Value already: for a new leaf of the same number use .detach()"
             )
@@ -190,6 +192,8 @@ class Value(_methods.Methods, Inspection, Protocols):
 
     def detach(self) -> Value:
         """A new leaf with the same number: no gradient flows from it back to here."""
+        if switches.count and current_mode().tracer is not None:
+            return current_mode().tracer.detached(self)  # type: ignore[no-any-return]
         leaf = Value(self._data)
         if self.label:
             leaf.label = self.label
@@ -276,6 +280,9 @@ def record(op: Op, *operands: Any, immediates: tuple[Any, ...] = ()) -> Any:
         values = tuple([o if type(o) is float else o._data for o in operands])
         parents = tuple([None if type(o) is float else o for o in operands])
     else:
+        for operand in operands:
+            if hasattr(operand.__class__, "_record"):  # it is being traced
+                return operand._record(op, operands, immediates)
         if any(asked_instead(operand, op.name) for operand in operands):
             return NotImplemented
         if any(getattr(operand, "ndim", 0) for operand in operands):
@@ -377,6 +384,8 @@ def annotate(node: Value) -> Value:
         node._scope = mode.scope
     if not mode.rare:
         return node
+    if mode.tracer is not None:
+        return mode.tracer.adopt(node)  # type: ignore[no-any-return]
     if mode.source:
         node._source = source_place() or ""
         if mode.guards is not None:

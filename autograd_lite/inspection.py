@@ -181,6 +181,10 @@ class Inspection:
         """Whether this node is an op made by hand in micrograd's way, whose rule is not in the table."""
         return self._rule.op.__class__ is HandmadeOp
 
+    def _given_to(self, leaf: Any, label: str) -> bool:
+        """Whether `Value(self)` has been made: not of a Value; the number of one that is traced says how."""
+        return False
+
     @property
     def has_grad(self) -> bool:
         """Whether a backward pass has reached this node since `zero_grad()`."""

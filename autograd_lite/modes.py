@@ -15,7 +15,7 @@ from typing import Any
 from .guards import GuardLog
 
 __all__ = [
-    "Hooks", "check_later", "current_mode", "detect_anomaly", "no_grad", "scope", "switches",
+    "Hooks", "check_later", "current_mode", "detect_anomaly", "no_grad", "record_on", "scope", "switches",
     "trace_source",
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ __all__ = [
 class Mode:
     """The modes in force at one place of a program. It never changes; a switch puts another in its place."""
 
-    __slots__ = ("anomaly", "grad", "guards", "outer", "rare", "scope", "source")
+    __slots__ = ("anomaly", "grad", "guards", "outer", "rare", "scope", "source", "tracer")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Mode:
         source: bool = False,
         anomaly: bool = False,
         guards: GuardLog | None = None,
+        tracer: Any = None,
     ) -> None:
         self.grad = grad
         self.scope = scope
@@ -39,12 +40,14 @@ class Mode:
         self.anomaly = anomaly
         self.guards = guards  # where comparisons are written down; None where they are not
         self.outer = self  # what is in force again when the switch that made this mode is left
-        self.rare = not grad or source or anomaly  # anything beside a scope, which every network opens
+        self.tracer = tracer  # what records operations on a tape; None where they make a graph
+        # anything beside a scope, which every network opens
+        self.rare = not grad or source or anomaly or tracer is not None
 
     def but(self, **changes: Any) -> Mode:
         """This mode with some of it changed."""
         kept: dict[str, Any] = {"grad": self.grad, "scope": self.scope, "source": self.source}
-        kept |= {"anomaly": self.anomaly, "guards": self.guards}
+        kept |= {"anomaly": self.anomaly, "guards": self.guards, "tracer": self.tracer}
         return Mode(**{**kept, **changes})
 
 
@@ -78,6 +81,8 @@ class _Switch:
         outer = _current.get()
         mode = self.change(outer)
         mode.outer = outer
+        if mode.tracer is not None:
+            mode.tracer.follow(mode)
         _current.set(mode)
         with _lock:
             switches.count += 1
@@ -87,7 +92,10 @@ class _Switch:
     ) -> None:
         with _lock:
             switches.count -= 1
-        _current.set(_current.get().outer)
+        mode = _current.get().outer
+        if mode.tracer is not None:
+            mode.tracer.follow(mode)
+        _current.set(mode)
 
 
 class no_grad(_Switch):  # noqa: N801 - torch's name
@@ -125,7 +133,7 @@ class scope(_Switch):  # noqa: N801 - used like a function
 
     def change(self, mode: Mode) -> Mode:
         path = f"{mode.scope}/{self.name}" if mode.scope else self.name
-        return Mode(mode.grad, path, mode.source, mode.anomaly, mode.guards)
+        return Mode(mode.grad, path, mode.source, mode.anomaly, mode.guards, mode.tracer)
 
 
 class trace_source(_Switch):  # noqa: N801 - used like a function
@@ -167,6 +175,18 @@ class detect_anomaly(_Switch):  # noqa: N801 - torch's name
 
     def change(self, mode: Mode) -> Mode:
         return mode.but(anomaly=True, source=True)
+
+
+class record_on(_Switch):  # noqa: N801 - used like a function
+    """Within it, a tracer (`compiling.tracer`) records every operation of Values on its tape."""
+
+    __slots__ = ("tracer",)
+
+    def __init__(self, tracer: Any) -> None:
+        self.tracer = tracer
+
+    def change(self, mode: Mode) -> Mode:
+        return mode.but(tracer=self.tracer)
 
 
 class check_later(_Switch):  # noqa: N801 - used like a function

@@ -199,9 +199,11 @@ class Protocols:
 
 def _written(left: Any, op: str, right: Any, number: float, outcome: bool) -> bool:
     """The outcome of a comparison; within `trace_source()` it is written down as a branch of the program."""
-    guards = current_mode().guards
-    if guards is not None:
-        guards.add(op, left, right, number, outcome, source_place())
+    mode = current_mode()
+    if mode.tracer is not None:
+        return mode.tracer.compared(left, op, right, number, outcome)  # type: ignore[no-any-return]
+    if mode.guards is not None:
+        mode.guards.add(op, left, right, number, outcome, source_place())
     return outcome
 
 

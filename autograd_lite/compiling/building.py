@@ -201,6 +201,10 @@ class TapeBuilder:
 
         The builder can go on and finish again.
         """
+        return self.finish_with_numbers(outputs)[0]
+
+    def finish_with_numbers(self, outputs: Sequence[int]) -> tuple[Tape, Sequence[int]]:
+        """The same, and for each node of the builder its number on the tape; 0 for what was left out."""
         entries = list(self._known)
         needed = self._needed(entries, outputs)
         inputs, parameters = self._leaves(entries)
@@ -214,7 +218,7 @@ class TapeBuilder:
         operations = [entries[node] for node in kept]
         sizes = [len(operation) - 1 for operation in operations]
         read = joined.from_iterable(operation[1:] for operation in operations)
-        return Tape(
+        tape = Tape(
             self.inputs,
             tuple(self._parameters),
             array("d", [self._numbers[~node] for node in used]),
@@ -226,6 +230,7 @@ class TapeBuilder:
             tuple(self._names.get(leaf, "") for leaf in (*inputs, *parameters)) if self._names else (),
             tuple(map(self._places.get, kept)) if self._places else (),
         )
+        return tape, number
 
     def _needed(self, entries: Sequence[tuple[int, ...]], outputs: Sequence[int]) -> bytearray:
         """For each node whether it is kept. Constants stand at the end: a negative index finds them there."""

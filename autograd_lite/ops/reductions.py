@@ -148,6 +148,8 @@ def take(table: Sequence[Any], index: Any) -> Any:
     >>> take([10.0, 20.0, 30.0], 1)
     20.0
     """
+    if hasattr(index.__class__, "_take"):  # it is being traced
+        return index._take(table)
     return table[_position(table, index)]
 
 
@@ -157,6 +159,8 @@ def put(table: Sequence[Any], index: Any, value: Any) -> list[Any]:
     >>> put([10.0, 20.0], 0, 5.0)
     [5.0, 20.0]
     """
+    if hasattr(index.__class__, "_put"):
+        return index._put(table, value)  # type: ignore[no-any-return]
     copy = list(table)
     copy[_position(table, index)] = value
     return copy

@@ -282,6 +282,8 @@ def _as_immediate(op: str, name: str, value: Any) -> Any:
         return value
     if getattr(value, "is_immediate", False):
         return value
+    if hasattr(value, "_as_immediate"):
+        return value._as_immediate()
     if hasattr(value.__class__, "_apply"):
         raise ValueTypeError(
             f"{op}: {name} is static and takes a plain number, not a Value; no gradient flows to it"
