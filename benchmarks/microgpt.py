@@ -76,6 +76,10 @@ class ScalarValue(MicrogptValue):
     def log(self) -> MicrogptValue:
         return ScalarValue(math.log(self.data), (self,), (1 / self.data,))
 
+    def tanh(self) -> MicrogptValue:
+        result = math.tanh(self.data)
+        return ScalarValue(result, (self,), (1 - result * result,))
+
     def relu(self) -> MicrogptValue:
         return ScalarValue(max(0, self.data), (self,), (float(self.data > 0),))
 
