@@ -25,6 +25,11 @@ Array = Any  # of NumPy
 _ADD, _MUL, _DIV, _SQUARE = (CODE[name] for name in ("add", "mul", "div", "square"))
 _SUMS = tuple(CODE[name] for name in ("add", "sum", "mean"))
 _DOT_ROW, _MEAN = CODE["dot"], CODE["mean"]
+_LISTED = [TAKE]  # rows with lists of operands that are not sums
+_LISTED += [c for c, row in enumerate(ROWS) if row.arity is None and c not in (*_SUMS, _DOT_ROW)]
+
+_NARROW = 100
+"""With fewer edges in a level than this, a loop is quicker than NumPy."""
 
 
 @dataclass(eq=False)
@@ -69,114 +74,49 @@ class Items:
         )  # fmt: skip
 
 
-def _table(codes: Array) -> tuple[Array, Array]:
-    """For each code its number of operands with immediates (0: any), and which of them a gradient reaches."""
-    arity, flow = numpy.zeros(CHAIN + 1, dtype=numpy.int8), numpy.zeros((CHAIN + 1, 3), dtype=bool)
+def _conducts(codes: Array) -> Array:
+    """For each code which of its operands a gradient flows through, if their number is fixed."""
+    found = numpy.zeros((CHAIN + 1, 3), dtype=bool)
     for code in numpy.unique(codes).tolist():
-        if code == CHAIN or (code != TAKE and ROWS[code].arity is not None):
+        if code == CHAIN or (code < TAKE and ROWS[code].arity is not None):
             flowing = flows(code)
-            arity[code] = len(flowing)
-            flow[code, : len(flowing)] = flowing
-    return arity, flow
+            found[code, : len(flowing)] = flowing
+    return found
 
 
 class _Arrays:
-    """A tape as arrays, and what is known of its nodes."""
+    """A tape as arrays, and which of its nodes differ between samples."""
 
-    def __init__(self, tape: Tape, wanted: Sequence[int], batched: Sequence[bool] | None) -> None:
+    def __init__(self, tape: Tape, batched: Sequence[bool] | None) -> None:
         self.first = tape.first_operation
         self.nodes = len(tape)
         self.codes = numpy.array(tape.codes, dtype=numpy.int64)
         self.starts = numpy.array(tape.starts, dtype=numpy.int64)
         self.operands = numpy.array(tape.operands, dtype=numpy.int64)
         self.many = numpy.diff(self.starts)
-        arity, flow = _table(self.codes)
-        self.arity = arity[self.codes]
         self.owner = numpy.repeat(numpy.arange(len(self.codes)), self.many)
         self.place = numpy.arange(len(self.operands)) - self.starts[self.owner]
-        listed = self.arity[self.owner] == 0
-        conducts = numpy.where(
-            listed,
-            (self.codes[self.owner] != TAKE) | (self.place > 0),
-            flow[self.codes[self.owner], numpy.minimum(self.place, 2)],
-        )
+        self.summing = numpy.isin(self.codes, _SUMS)
+        self.outputs = numpy.array(tape.outputs, dtype=numpy.int64)
+        self.guarded = numpy.array([guard.node for guard in tape.guards], dtype=numpy.int64)
         self.varies = numpy.zeros(self.nodes, dtype=bool)
         if batched is not None:
             self.varies[: tape.leaves] = batched
-            self._spread(self.varies, numpy.ones(len(self.operands), dtype=bool))
-        needs = numpy.zeros(self.nodes, dtype=bool)
-        needs[numpy.array(wanted, dtype=numpy.int64)] = True
-        self._spread(needs, conducts)
-        self.flow = conducts & needs[self.operands]
-        reached = numpy.zeros(self.nodes, dtype=bool)
-        outputs = numpy.array(tape.outputs, dtype=numpy.int64)
-        reached[outputs] = True
-        self._spread_back(reached)
-        self.flow &= reached[self.owner + self.first]
-        guarded = numpy.array([guard.node for guard in tape.guards], dtype=numpy.int64)
-        self.kept = numpy.concatenate([outputs, guarded])
-
-    def pairs(self, along: Array) -> tuple[list[int], list[int], list[int]]:
-        """The first and the second operand of each operation along which something passes, as lists.
-
-        The node -1 stands for none. The third list says which operations have more than two of them.
-        """
-        count = numpy.bincount(self.owner[along], minlength=len(self.codes))
-        first = numpy.full(len(self.codes), -1)
-        second = numpy.full(len(self.codes), -1)
-        edges = numpy.flatnonzero(along)
-        ends = numpy.cumsum(count)
-        some = count > 0
-        first[some] = self.operands[edges[ends[some] - count[some]]]
-        second[some] = self.operands[edges[ends[some] - 1]]
-        return first.tolist(), second.tolist(), numpy.flatnonzero(count > 2).tolist()
-
-    def _stretches(self, wide: list[int]) -> list[tuple[int, int]]:
-        return list(pairwise([-1, *wide, len(self.codes)]))
-
-    def _spread(self, known: Array, along: Array) -> None:
-        """What holds of an operand holds of the result."""
-        first, second, wide = self.pairs(along)
-        marks = bytearray(known.astype(numpy.uint8).tobytes()) + b"\0"  # the last one is node -1
-        start = self.first
-        for before, end in self._stretches(wide):
-            node = start + before + 1
-            for a, b in zip(first[before + 1 : end], second[before + 1 : end], strict=True):
-                if marks[a] or marks[b]:
+            marks = bytearray(self.varies.astype(numpy.uint8).tobytes())
+            for operand, node in zip(self.operands.tolist(), (self.owner + self.first).tolist(), strict=True):
+                if marks[operand]:
                     marks[node] = 1
-                node += 1
-            if end < len(first):
-                edges = slice(self.starts[end], self.starts[end + 1])
-                operands = self.operands[edges][along[edges]]
-                marks[start + end] = any(marks[o] for o in operands.tolist())
-        known[:] = numpy.frombuffer(marks, dtype=numpy.uint8)[:-1] != 0
-
-    def _spread_back(self, known: Array) -> None:
-        """What holds of a result holds of its operands to which a gradient flows."""
-        first, second, wide = self.pairs(self.flow)
-        marks = bytearray(known.astype(numpy.uint8).tobytes()) + b"\0"
-        start = self.first
-        for before, end in reversed(self._stretches(wide)):
-            if end < len(first) and marks[start + end]:
-                edges = slice(self.starts[end], self.starts[end + 1])
-                for operand in self.operands[edges][self.flow[edges]].tolist():
-                    marks[operand] = 1
-            node = start + end - 1
-            for a, b in zip(
-                reversed(first[before + 1 : end]), reversed(second[before + 1 : end]), strict=True
-            ):
-                if marks[node]:
-                    marks[a] = marks[b] = 1
-                node -= 1
-        known[:] = numpy.frombuffer(marks, dtype=numpy.uint8)[:-1] != 0
+            self.varies = numpy.frombuffer(marks, dtype=numpy.uint8) != 0
 
     def levels(self, weights: Array) -> Array:
         """For each operation the largest weight of any way to it, itself included."""
-        first, second, wide = self.pairs(numpy.ones(len(self.operands), dtype=bool))
+        first = self.operands[self.starts[:-1]].tolist()
+        second = self.operands[self.starts[1:] - 1].tolist()
+        wide = numpy.flatnonzero(self.many > 2).tolist()
         found = [0] * self.first
         append = found.append
         steps = weights.tolist()
-        for before, end in self._stretches(wide):
+        for before, end in pairwise([-1, *wide, len(steps)]):
             some = slice(before + 1, end)
             for step, a, b in zip(steps[some], first[some], second[some], strict=True):
                 x, y = found[a], found[b]
@@ -191,25 +131,24 @@ def fused(
     tape: Tape, wanted: Sequence[int], *, fuse: bool = True, batched: Sequence[bool] | None = None
 ) -> tuple[Items, Array]:
     """The steps of a tape in its order, and which nodes (extra ones too) differ between samples."""
-    t = _Arrays(tape, wanted, batched)
-    summing = numpy.isin(t.codes, _SUMS)
-    into = _absorbed(t, summing, fuse)
-    terms = _Terms(t, summing, into)
-    return terms.items()
+    arrays = _Arrays(tape, batched)
+    items, varies = _Terms(arrays, _absorbed(arrays, fuse)).items()
+    mark_flow(items, len(varies), arrays.outputs, numpy.array(wanted, dtype=numpy.int64))
+    return items, varies
 
 
-def _absorbed(t: _Arrays, summing: Array, fuse: bool) -> Array:
+def _absorbed(t: _Arrays, fuse: bool) -> Array:
     """For each operation the sum that it is a part of; -1 if it is a step of its own."""
     into = numpy.full(len(t.codes), -1)
     if not fuse:
         return into
     uses = numpy.bincount(t.operands, minlength=t.nodes)
-    uses[t.kept] += 2
-    of_sum = summing[t.owner] & (t.operands >= t.first)
+    uses[t.outputs] += 2
+    uses[t.guarded] += 2
+    of_sum = t.summing[t.owner] & (t.operands >= t.first)
     into[t.operands[of_sum] - t.first] = t.owner[of_sum]
     parts = numpy.isin(t.codes, (_ADD, CODE["sum"], _DOT_ROW, _MUL, _SQUARE))
-    user = numpy.maximum(into, 0)
-    same = t.varies[t.first :] == t.varies[t.first :][user] if len(into) else into >= 0
+    same = t.varies[t.first :] == t.varies[t.first :][into]
     into[~(parts & (uses[t.first :] == 1) & same)] = -1
     return into
 
@@ -217,10 +156,10 @@ def _absorbed(t: _Arrays, summing: Array, fuse: bool) -> Array:
 class _Terms:
     """The terms of every sum, and from them the steps."""
 
-    def __init__(self, t: _Arrays, summing: Array, into: Array) -> None:
+    def __init__(self, t: _Arrays, into: Array) -> None:
         self.t, self.into = t, into
         codes = t.codes
-        family = summing | (codes == _DOT_ROW)
+        family = t.summing | (codes == _DOT_ROW)
         partial = family & (into >= 0)
         root = numpy.arange(len(codes))
         root[partial] = into[partial]
@@ -236,12 +175,13 @@ class _Terms:
             at = t.starts[:-1][mixed]
             mixed[mixed] = t.varies[t.operands[at]] != t.varies[t.operands[at + 1]]
         self.root, self.alone = root, mixed
+        self.listed = numpy.isin(codes, _LISTED)
         self.sums = (family & (into < 0)) | mixed
-        self._collect(summing)
+        self._collect()
 
-    def _collect(self, summing: Array) -> None:
+    def _collect(self) -> None:
         t = self.t
-        edges = numpy.flatnonzero(summing[t.owner])
+        edges = numpy.flatnonzero(t.summing[t.owner])
         operation = t.operands[edges] - t.first
         inside = numpy.where(operation >= 0, self.into[numpy.maximum(operation, 0)] >= 0, False)
         code = t.codes[numpy.maximum(operation, 0)]
@@ -258,125 +198,153 @@ class _Terms:
         ])  # fmt: skip
         where = numpy.concatenate([edges[single], edges[product], halves, t.starts[:-1][lone]])
         owner = self.root[t.owner[where]]
-        sort = numpy.lexsort((where, right < 0, owner))
-        self.owner, left, right = owner[sort], left[sort], right[sort]
-        self.single = right < 0
-        nodes, flow = numpy.append(t.operands, -1), numpy.append(t.flow, False)
+        single = right < 0
+        sort = numpy.argsort((owner * 2 + single) * (len(t.operands) + 1) + where)
+        owner, left, right, single = owner[sort], left[sort], right[sort], single[sort]
+        self.products = numpy.bincount(owner[~single], minlength=len(t.codes))
+        self.singles = numpy.bincount(owner[single], minlength=len(t.codes))
+        self.begin = numpy.cumsum(self.products + self.singles) - (self.products + self.singles)
+        nodes = numpy.append(t.operands, -1)
         self.left, self.right = nodes[left], nodes[right]
-        self.flow = numpy.stack([flow[left], flow[right]], axis=1)
         # the shared factor of a product comes first
         varies = numpy.append(t.varies, False)
-        turn = ~self.single & varies[self.left] & ~varies[self.right]
+        turn = ~single & varies[self.left] & ~varies[self.right]
         self.left[turn], self.right[turn] = self.right[turn], self.left[turn]
-        self.flow[turn] = self.flow[turn][:, ::-1]
 
     def items(self) -> tuple[Items, Array]:
-        t = self.t
-        size = len(t.codes)
-        products = numpy.bincount(self.owner[~self.single], minlength=size)
-        singles = numpy.bincount(self.owner[self.single], minlength=size)
-        begin = numpy.cumsum(products + singles) - (products + singles)
+        """The steps, without `active` and `flow`, and which nodes differ between samples."""
+        t, size, begin = self.t, len(self.t.codes), self.begin
+        products, singles = self.products, self.singles
         mean = t.codes == _MEAN
         plain = (t.codes == _ADD) & (products == 0) & (singles == 2)  # an addition as it stands
         sums = self.sums & ~plain
         both = sums & (products > 0) & (singles > 1)
         level = t.levels((self.into < 0).astype(numpy.int64) + both + mean) if size else t.codes
-        only = sums & (products == 0)
         node = numpy.arange(size) + t.first
-        extra_sum = numpy.flatnonzero(mean)
-        extra_singles = numpy.flatnonzero(both)
-        sum_node, single_node = node.copy(), numpy.full(size, -1)
-        sum_node[extra_sum] = t.nodes + numpy.arange(len(extra_sum))
-        single_node[extra_singles] = t.nodes + len(extra_sum) + numpy.arange(len(extra_singles))
-        extra = len(extra_sum) + len(extra_singles)
-        lengths, which = numpy.unique(t.many[extra_sum], return_inverse=True)
-        nodes, flow = numpy.append(self.left, -1), numpy.append(self.flow[:, 0], False)
-        some = numpy.bincount(self.owner, weights=self.flow[:, 0] & ~self.single, minlength=size) > 0
-        other = numpy.bincount(self.owner, weights=self.flow[:, 1], minlength=size) > 0
-        lone = numpy.bincount(self.owner, weights=self.flow[:, 0] & self.single, minlength=size) > 0
-        one = sums & (products > 0) & (singles == 1)
-        started = numpy.where(one, begin + products, -1)
-        parts = _Parts(t)
-        # sums of products
+        means, splits = numpy.flatnonzero(mean), numpy.flatnonzero(both)
+        extra = len(means) + len(splits)
+        sum_node, start = node.copy(), numpy.full(size, -1)
+        sum_node[means] = t.nodes + numpy.arange(len(means))
+        start[splits] = t.nodes + len(means) + numpy.arange(len(splits))
+        one = numpy.flatnonzero(sums & (products > 0) & (singles == 1))
+        start[one] = self.left[begin[one] + products[one]]
+        parts = _Parts()
         k = numpy.flatnonzero(sums & (products > 0))
-        init = numpy.where(singles[k] == 1, nodes[started[k]], single_node[k])
-        starting = numpy.where(singles[k] == 1, flow[started[k]], lone[k])
-        bits = some[k] + 2 * other[k] + 8 * starting
-        parts.add(sum_node[k], DOT, k, level[k] - mean[k], bits, begin[k], products[k], init=init)
-        # sums of numbers, alone or what a sum of products starts with
-        k = numpy.flatnonzero(only)
-        parts.add(sum_node[k], SUM, k, level[k] - mean[k], lone[k], begin[k], singles[k])
-        k = numpy.flatnonzero(both)
-        at = begin[k] + products[k]
-        parts.add(single_node[k], SUM, k, level[k] - 1 - mean[k], lone[k], at, singles[k])
-        # the division of a mean
-        k = extra_sum
+        parts.add(sum_node[k], DOT, k, level[k] - mean[k], begin[k], products[k], init=start[k])
+        k = numpy.flatnonzero(sums & (products == 0))
+        parts.add(sum_node[k], SUM, k, level[k] - mean[k], begin[k], singles[k])
+        k = splits  # the numbers that a sum of products starts with
+        parts.add(start[k], SUM, k, level[k] - 1 - mean[k], begin[k] + products[k], singles[k])
+        k = means
+        lengths, which = numpy.unique(t.many[k], return_inverse=True)
         fixed = numpy.stack([sum_node[k], t.nodes + extra + which, numpy.full(len(k), -1)], axis=1)
-        parts.add(node[k], _DIV, k, level[k], (some | other | lone)[k], fixed=fixed)
-        # lists come after the terms of sums; then rows of fixed arity
-        lists = (t.arity == 0) & ~summing_or_dot(t.codes)
-        edges = numpy.flatnonzero(lists[t.owner])
-        k = numpy.flatnonzero(lists)
+        parts.add(node[k], _DIV, k, level[k], fixed=fixed)
+        listed = self.listed
+        k = numpy.flatnonzero(listed)
         at = len(self.left) + numpy.cumsum(t.many[k]) - t.many[k]
-        parts.add(node[k], t.codes[k], k, level[k], 0, at, t.many[k])
-        k = numpy.flatnonzero((t.arity > 0) & (self.into < 0) & ~sums)
-        parts.add(node[k], t.codes[k], k, level[k], *_fixed(t, k))
-        nothing = numpy.full(len(edges), -1)
-        items = parts.items(
-            left=numpy.concatenate([self.left, t.operands[edges]]),
-            right=numpy.concatenate([self.right, nothing]),
-            flow=numpy.concatenate([self.flow, numpy.stack([t.flow[edges], nothing > 0], axis=1)]),
-            extra=extra,
-            numbers=lengths.astype(float),
-        )
-        varies = numpy.concatenate([
-            t.varies, t.varies[t.first + extra_sum], t.varies[t.first + extra_singles],
-            numpy.zeros(len(lengths), dtype=bool),
-        ])  # fmt: skip
-        return items, varies
+        parts.add(node[k], t.codes[k], k, level[k], at, t.many[k])
+        k = numpy.flatnonzero(~listed & (self.into < 0) & ~sums)
+        parts.add(node[k], t.codes[k], k, level[k], fixed=_fixed(t, k))
+        operands = t.operands[numpy.flatnonzero(listed[t.owner])]
+        left = numpy.concatenate([self.left, operands])
+        right = numpy.concatenate([self.right, numpy.full(len(operands), -1)])
+        items = parts.items(left=left, right=right, extra=extra, numbers=lengths.astype(float))
+        fresh = [t.varies[t.first + means], t.varies[t.first + splits], numpy.zeros(len(lengths), dtype=bool)]
+        return items, numpy.concatenate([t.varies, *fresh])
 
 
-def summing_or_dot(codes: Array) -> Array:
-    """Whether a row becomes DOT or SUM."""
-    return numpy.isin(codes, (*_SUMS, _DOT_ROW))
-
-
-def _fixed(t: _Arrays, k: Array) -> tuple[Array, Array, Array, Array]:
-    """Bits, no terms, and operands of operations of fixed arity."""
+def _fixed(t: _Arrays, k: Array) -> Array:
+    """The operands of operations of fixed arity."""
     fixed = numpy.full((len(k), 3), -1)
-    bits = numpy.zeros(len(k), dtype=numpy.int64)
     for place in range(3):
         has = t.many[k] > place
-        edge = t.starts[:-1][k[has]] + place
-        fixed[has, place] = t.operands[edge]
-        bits[has] += t.flow[edge] << place
-    zero = numpy.zeros(len(k), dtype=numpy.int64)
-    return bits, zero, zero, fixed
+        fixed[has, place] = t.operands[t.starts[:-1][k[has]] + place]
+    return fixed
 
 
 class _Parts:
     """Steps of several kinds, put together in the order of the tape."""
 
-    def __init__(self, t: _Arrays) -> None:
+    def __init__(self) -> None:
         self.parts: list[tuple[Array, ...]] = []
 
     def add(
-        self, node: Array, kind: Any, order: Array, level: Array, bits: Any, begin: Any = 0, count: Any = 0,
+        self, node: Array, kind: Any, order: Array, level: Array, begin: Any = 0, count: Any = 0,
         fixed: Any = -1, init: Any = -1,
     ) -> None:  # fmt: skip
         size = len(node)
-        columns = [
-            numpy.broadcast_to(each, size) for each in (node, kind, order, level, bits, begin, count, init)
-        ]
+        each = (node, kind, order, level, begin, count, init)
+        columns = [numpy.broadcast_to(column, size) for column in each]
         self.parts.append((*columns, numpy.broadcast_to(fixed, (size, 3))))
 
-    def items(self, **terms: Any) -> Items:
-        node, kind, order, level, bits, begin, count, init, fixed = (
-            numpy.concatenate(each) for each in zip(*self.parts, strict=True)
-        )
-        sort = numpy.argsort(order, kind="stable")
-        columns: dict[str, Any] = {
-            "node": node, "kind": kind, "order": order, "level": level, "fixed": fixed, "init": init,
-            "active": bits.astype(numpy.int64), "begin": begin, "count": count,
-        }  # fmt: skip
-        return Items(**{name: column[sort] for name, column in columns.items()}, **terms)
+    def items(self, *, left: Array, right: Array, extra: int, numbers: Array) -> Items:
+        """All of them."""
+        columns = [numpy.concatenate(each) for each in zip(*self.parts, strict=True)]
+        sort = numpy.argsort(columns[2], kind="stable")
+        node, kind, order, level, begin, count, init, fixed = (column[sort] for column in columns)
+        active, flow = numpy.zeros(len(node), dtype=numpy.int64), numpy.zeros((len(left), 2), dtype=bool)
+        return Items(
+            node=node, kind=kind, order=order, level=level, fixed=fixed, init=init, active=active,
+            begin=begin, count=count, left=left, right=right, flow=flow, extra=extra, numbers=numbers,
+        )  # fmt: skip
+
+
+def mark_flow(items: Items, nodes: int, outputs: Array, wanted: Array) -> None:
+    """Fill in `active` and `flow`: where a gradient flows from an output to a leaf that is wanted."""
+    size = len(items.node)
+    steps = numpy.arange(size)
+    terms = ranges(items.begin, items.count)
+    owner = numpy.repeat(steps, items.count)
+    kinds = numpy.minimum(items.kind, CHAIN)  # sums are beyond
+    passing = _conducts(items.kind)[kinds]
+    index = (items.kind[owner] == TAKE) & (terms == items.begin[owner])
+    source = numpy.concatenate([*items.fixed.T, items.init, items.left[terms], items.right[terms]])
+    step = numpy.concatenate([steps, steps, steps, steps, owner, owner])
+    flows = numpy.concatenate([*passing.T, items.init >= 0, ~index, items.right[terms] >= 0])
+    edges = numpy.flatnonzero(flows & (source >= 0))
+    edges = edges[numpy.argsort(items.level[step[edges]], kind="stable")]
+    reads, makes = source[edges], items.node[step[edges]]
+    level = items.level[step[edges]]
+    needs, reached = numpy.zeros(nodes, dtype=bool), numpy.zeros(nodes, dtype=bool)
+    needs[wanted] = True
+    _pass_on(needs, reads, makes, level)
+    useful = needs[reads]
+    edges, reads, makes, level = edges[useful], reads[useful], makes[useful], level[useful]
+    reached[outputs] = True
+    _pass_on(reached, makes[::-1], reads[::-1], level[::-1])
+    flowing = numpy.zeros(len(source), dtype=bool)
+    flowing[edges] = reached[makes]
+    parts = numpy.split(flowing, numpy.cumsum([size, size, size, size, len(terms)]))
+    items.flow[terms, 0], items.flow[terms, 1] = parts[4], parts[5]
+    for bit, part in ((1, parts[0]), (2, parts[1]), (4, parts[2]), (8, parts[3])):
+        items.active |= bit * part
+    sums = items.kind[owner] > CHAIN
+    for bit, part in ((1, parts[4]), (2, parts[5])):
+        marked = numpy.zeros(size, dtype=bool)
+        marked[owner[part & sums]] = True
+        items.active |= bit * marked
+
+
+def _pass_on(marks: Array, source: Array, target: Array, level: Array) -> None:
+    """Mark the targets of what is marked, level by level; the edges are in the order of their levels."""
+    cuts = numpy.flatnonzero(numpy.diff(level)) + 1
+    if len(cuts) * _NARROW > len(level):
+        seen = bytearray(marks.astype(numpy.uint8).tobytes())
+        for a, b in zip(source.tolist(), target.tolist(), strict=True):
+            if seen[a]:
+                seen[b] = 1
+        marks[:] = numpy.frombuffer(seen, dtype=numpy.uint8) != 0
+        return
+    for begin, end in pairwise([0, *cuts.tolist(), len(level)]):
+        marks[target[begin:end][marks[source[begin:end]]]] = True
+
+
+def ranges(begin: Array, count: Array) -> Array:
+    """The numbers from begin[0] on, count[0] of them, then from begin[1] on, and so forth.
+
+    >>> ranges(numpy.array([5, 0]), numpy.array([2, 3])).tolist()
+    [5, 6, 0, 1, 2]
+    """
+    ends = numpy.cumsum(count)
+    total = int(ends[-1]) if len(ends) else 0
+    return numpy.arange(total) + numpy.repeat(begin - (ends - count), count)

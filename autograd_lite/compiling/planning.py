@@ -106,7 +106,14 @@ def make_plan(
 
     With `fuse`, chains of products and sums become DOT and SUM, whose sums may be reassociated.
     """
+    from .fusing import fused
     from .runs import plan_of
     from .scheduling import scheduled
 
-    return plan_of(scheduled(tape, wanted, fuse=fuse, batched=batched))
+    items, varies = fused(tape, wanted, fuse=fuse, batched=batched)
+    plan = plan_of(scheduled(tape, wanted, items, varies, batched))
+    if len(plan.index) == 0:
+        return plan
+    # where numbers are read in no regular order, another order of the leaves may help
+    other = plan_of(scheduled(tape, wanted, items, varies, batched, reorder=True))
+    return other if len(other.code) < len(plan.code) * 0.9 else plan

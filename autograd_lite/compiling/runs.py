@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy
 
+from .fusing import ranges
 from .planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
-from .scheduling import Schedule, ranges
+from .scheduling import Schedule
 
 __all__ = ["plan_of", "stretches"]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy
 
-from .fusing import Items, fused
+from .fusing import Items, ranges
 from .planning import BROADCAST, DOT
 from .tape import TAKE, Tape
 
-__all__ = ["Schedule", "ranges", "scheduled"]
+__all__ = ["Schedule", "scheduled"]
 
 Array = Any  # of NumPy
 
@@ -59,37 +59,39 @@ class Schedule:
     uniform: Schedule | None = None
 
 
-def ranges(begin: Array, count: Array) -> Array:
-    """The numbers from begin[0] on, count[0] of them, then from begin[1] on, and so forth.
-
-    >>> ranges(numpy.array([5, 0]), numpy.array([2, 3])).tolist()
-    [5, 6, 0, 1, 2]
-    """
-    ends = numpy.cumsum(count)
-    total = int(ends[-1]) if len(ends) else 0
-    return numpy.arange(total) + numpy.repeat(begin - (ends - count), count)
-
-
 def scheduled(
-    tape: Tape, wanted: Sequence[int], *, fuse: bool = True, batched: Sequence[bool] | None = None
+    tape: Tape,
+    wanted: Sequence[int],
+    items: Items,
+    varies: Array,
+    batched: Sequence[bool] | None = None,
+    *,
+    reorder: bool = False,
 ) -> Schedule:
-    """The schedule of a tape; with `batched` that of its lanes, whose `uniform` is that of shared numbers."""
-    items, varies = fused(tape, wanted, fuse=fuse, batched=batched)
+    """The schedule of steps that were `fused`; in lanes, `uniform` is that of what all samples share.
+
+    With `reorder` the leaves stand in the order in which they are read.
+    """
     guards = numpy.array([guard.node for guard in tape.guards], dtype=numpy.int64)
     outputs = numpy.array(tape.outputs, dtype=numpy.int64)
     asked = numpy.array(wanted, dtype=numpy.int64)
     if batched is None:
-        zeros = numpy.zeros(len(items.node), dtype=numpy.int64)
-        return _Layout(tape, items, zeros).schedule(outputs, asked, guards)
-    lanes, shared, read, outputs_here = _lanes(items, varies, outputs, len(tape))
+        layout = _Layout(tape, items, numpy.zeros(len(items.node), dtype=numpy.int64))
+        order = layout.order_of_use(layout.leaves) if reorder else None
+        return layout.schedule(outputs, asked, guards, order=order)
+    lanes, shared, read, outputs_here = _lanes(items, varies, outputs)
     uniform = items.taken(~varies[items.node])
-    zeros = numpy.zeros(len(uniform.node), dtype=numpy.int64)
-    below = _Layout(tape, uniform, zeros).schedule(read, asked[~varies[asked]], guards, ~varies[guards])
-    above = _Layout(tape, lanes, shared, numpy.asarray(batched, dtype=bool), below.slot)
-    return replace(above.schedule(outputs_here, asked[varies[asked]], guards, varies[guards]), uniform=below)
+    below = _Layout(tape, uniform, numpy.zeros(len(uniform.node), dtype=numpy.int64))
+    above = _Layout(tape, lanes, shared, numpy.asarray(batched, dtype=bool))
+    order = above.order_of_use(below.leaves) if reorder else None
+    lower = below.schedule(read, asked[~varies[asked]], guards, ~varies[guards], order)
+    above.u = lower.slot
+    order = above.order_of_use(above.leaves) if reorder else None
+    upper = above.schedule(outputs_here, asked[varies[asked]], guards, varies[guards], order)
+    return replace(upper, uniform=lower)
 
 
-def _lanes(items: Items, varies: Array, outputs: Array, nodes: int) -> tuple[Items, Array, Array, Array]:
+def _lanes(items: Items, varies: Array, outputs: Array) -> tuple[Items, Array, Array, Array]:
     """The steps in lanes; which of their operands are shared; the nodes they read from `u`; their outputs."""
     steps = items.taken(varies[items.node])
     terms = ranges(steps.begin, steps.count)
@@ -152,10 +154,9 @@ def _lanes(items: Items, varies: Array, outputs: Array, nodes: int) -> tuple[Ite
 class _Layout:
     """Sorts steps into groups and gives every number a slot."""
 
-    def __init__(
-        self, tape: Tape, items: Items, shared: Array, batched: Array | None = None, u: Array | None = None
-    ) -> None:
-        self.tape, self.u = tape, u
+    def __init__(self, tape: Tape, items: Items, shared: Array, batched: Array | None = None) -> None:
+        self.tape = tape
+        self.u: Array | None = None
         begins = items.init >= 0
         keys = (items.count, items.level, items.kind, items.active * 32 + shared * 2 + begins)
         sort = numpy.lexsort((keys[0], keys[3], keys[2], keys[1]))
@@ -166,6 +167,7 @@ class _Layout:
             changes[1:] |= numpy.diff(key[sort]) != 0
         self.group = numpy.cumsum(changes)
         self.terms = ranges(steps.begin, steps.count)
+        self.owner = numpy.repeat(numpy.arange(len(steps.node)), steps.count)
         self.nodes = max(len(tape) + items.extra + len(items.numbers), int(steps.node.max(initial=0)) + 1)
         self.leaves = numpy.arange(tape.leaves) if batched is None else numpy.flatnonzero(batched)
         self.constants = numpy.zeros(0)
@@ -179,32 +181,80 @@ class _Layout:
             )
 
     def schedule(
-        self, outputs: Array, wanted: Array, guards: Array, watched: Array | None = None
-    ) -> Schedule:
-        """Everything in its place."""
+        self, outputs: Array, wanted: Array, guards: Array, watched: Array | None = None,
+        order: Array | None = None,
+    ) -> Schedule:  # fmt: skip
+        """Everything in its place; the leaves stand in the order given, if one is."""
         steps = self.steps
+        leaves = numpy.arange(len(self.leaves))
+        places = None
+        if order is not None:
+            places = numpy.empty(len(leaves), dtype=numpy.int64)
+            places[numpy.searchsorted(self.leaves, order)] = leaves
         slot = numpy.full(self.nodes + 1, -1)  # the last is that of node -1
-        slot[self.leaves] = numpy.arange(len(self.leaves))
-        slot[self.constant_nodes] = len(self.leaves) + numpy.arange(len(self.constant_nodes))
-        first = len(self.leaves) + len(self.constants)
-        target = first + numpy.arange(len(steps.node))
-        slot[steps.node] = target
+        slot[self.leaves] = leaves if places is None else places
+        slot[self.constant_nodes] = len(leaves) + numpy.arange(len(self.constant_nodes))
+        first = len(leaves) + len(self.constants)
+        slot[steps.node] = first + numpy.arange(len(steps.node))
         u = self.u if self.u is not None else slot
         fixed, init = slot[steps.fixed], slot[steps.init]
         left, right = slot[steps.left[self.terms]], slot[steps.right[self.terms]]
+        constants = self.constants
         if self.u is not None:
             copies, begun = steps.kind == BROADCAST, self.shared & 8 > 0
             fixed[copies, 0] = u[steps.fixed[copies, 0]]
             init[begun] = u[steps.init[begun]]
-            owner = numpy.repeat(numpy.arange(len(steps.node)), steps.count)
-            from_u = (self.shared[owner] & 1 > 0) & (
-                (steps.kind[owner] != TAKE) | (self.terms != steps.begin[owner])
-            )
+            index = (steps.kind[self.owner] == TAKE) & (self.terms == steps.begin[self.owner])
+            from_u = (self.shared[self.owner] & 1 > 0) & ~index
             left[from_u] = u[steps.left[self.terms][from_u]]
+        else:
+            columns = [*(fixed[:, place] for place in range(3)), init, left, right]
+            groups = [self.group] * 4 + [self.group[self.owner]] * 2
+            repeated = self._side_by_side(columns, groups, len(leaves), first)
+            constants = numpy.concatenate([constants, constants[repeated - len(leaves)]])
+            for column in (slot, *columns):
+                column[column >= first] += len(repeated)
+                moved = column < -1
+                column[moved] = first - 2 - column[moved]
+            first += len(repeated)
         numbers = numpy.arange(len(guards)) if watched is None else numpy.flatnonzero(watched)
         return Schedule(
-            tape=self.tape, steps=steps, group=self.group, shared=self.shared, slot=slot, target=target,
-            size=first + len(target), first=first, places=None, constants=self.constants,
-            outputs=slot[outputs], wanted=slot[wanted], guards=numpy.stack([slot[guards[numbers]], numbers], axis=1), fixed=fixed,
-            init=init, terms=self.terms, left=left, right=right,
+            tape=self.tape, steps=steps, group=self.group, shared=self.shared, slot=slot,
+            target=first + numpy.arange(len(steps.node)), size=first + len(steps.node), first=first,
+            places=places, constants=constants, outputs=slot[outputs], wanted=slot[wanted],
+            guards=numpy.stack([slot[guards[numbers]], numbers], axis=1), fixed=fixed, init=init,
+            terms=self.terms, left=left, right=right,
         )  # fmt: skip
+
+    @staticmethod
+    def _side_by_side(columns: Sequence[Array], groups: Sequence[Array], begin: int, end: int) -> Array:
+        """The slots of constants that are repeated, because a group reads them in no regular order.
+
+        What reads them gets -2, -3, … instead, the number of the repetition.
+        """
+        found: list[Array] = []
+        count = 0
+        for column, group in zip(columns, groups, strict=True):
+            same = numpy.diff(group) == 0
+            steps = numpy.diff(column)
+            rough = same[:-1] & same[1:] & (steps[:-1] != steps[1:])
+            uneven = numpy.zeros(int(group[-1]) + 1 if len(group) else 0, dtype=bool)
+            uneven[group[1:-1][rough]] = True
+            uneven[group[(column < begin) | (column >= end)]] = False
+            chosen = numpy.flatnonzero(uneven[group])
+            found.append(column[chosen])
+            column[chosen] = -2 - count - numpy.arange(len(chosen))
+            count += len(chosen)
+        return numpy.concatenate(found)
+
+    def order_of_use(self, leaves: Array) -> Array:
+        """The leaves as the groups read them: all first factors of a group, then all second ones, …"""
+        steps = self.steps
+        columns = [steps.left[self.terms], steps.right[self.terms], steps.init, *steps.fixed.T]
+        groups = [self.group[self.owner]] * 2 + [self.group] * 4
+        key = numpy.concatenate([group * 6 + place for place, group in enumerate(groups)])
+        nodes = numpy.concatenate(columns)
+        read = numpy.isin(nodes, leaves)
+        nodes = numpy.concatenate([nodes[read][numpy.argsort(key[read], kind="stable")], leaves])
+        _, place = numpy.unique(nodes, return_index=True)
+        return nodes[numpy.sort(place)]
