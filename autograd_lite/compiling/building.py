@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
-from itertools import chain as joined
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
 from ..ops import Op
 from ..rules import chain
+from .settling import settled
 from .tape import CHAIN, CODE, ROWS, TAKE, Guard, Tape
 
 if TYPE_CHECKING:
@@ -206,42 +205,23 @@ class TapeBuilder:
     def finish_with_numbers(self, outputs: Sequence[int]) -> tuple[Tape, Sequence[int]]:
         """The same, and for each node of the builder its number on the tape; 0 for what was left out."""
         entries = list(self._known)
-        needed = self._needed(entries, outputs)
         inputs, parameters = self._leaves(entries)
-        used = [~k for k in range(len(self._numbers)) if needed[~k]]
-        kept = [
-            node for node, wanted in enumerate(needed[: len(entries)]) if wanted and entries[node][0] >= 0
-        ]
-        number = array("i", [0]) * len(needed)
-        for new, old in enumerate(joined(inputs, parameters, used, kept)):
-            number[old] = new
-        operations = [entries[node] for node in kept]
-        sizes = [len(operation) - 1 for operation in operations]
-        read = joined.from_iterable(operation[1:] for operation in operations)
+        parts = settled(entries, len(self._numbers), (*outputs, *self._guards), inputs + parameters)
+        number = parts.numbers
+        names = tuple(self._names.get(leaf, "") for leaf in inputs + parameters) if self._names else ()
         tape = Tape(
             self.inputs,
             tuple(self._parameters),
-            array("d", [self._numbers[~node] for node in used]),
-            array("i", [operation[0] for operation in operations]),
-            array("i", accumulate(sizes, initial=0)),
-            array("i", [number[node] for node in read]),
+            array("d", [self._numbers[k] for k in parts.constants]),
+            parts.codes,
+            parts.starts,
+            parts.operands,
             array("i", [number[node] for node in outputs]),
-            tuple(guard._replace(node=number[guard.node]) for guard in self._guards.values()),
-            tuple(self._names.get(leaf, "") for leaf in (*inputs, *parameters)) if self._names else (),
-            tuple(map(self._places.get, kept)) if self._places else (),
+            tuple(guard._replace(node=int(number[guard.node])) for guard in self._guards.values()),
+            names,
+            tuple(map(self._places.get, parts.kept)) if self._places else (),
         )
         return tape, number
-
-    def _needed(self, entries: Sequence[tuple[int, ...]], outputs: Sequence[int]) -> bytearray:
-        """For each node whether it is kept. Constants stand at the end: a negative index finds them there."""
-        needed = bytearray(len(entries) + len(self._numbers))
-        for node in (*outputs, *self._guards):
-            needed[node] = 1
-        for node in range(len(entries) - 1, -1, -1):
-            if needed[node] and entries[node][0] >= 0:
-                for operand in entries[node][1:]:
-                    needed[operand] = 1
-        return needed
 
     def _leaves(self, entries: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
         """The nodes of the inputs and of the parameters."""

@@ -222,7 +222,14 @@ class Number(Traced):
 
     __slots__ = ()
 
-    data = property(lambda self: self, Traced.data.fset, doc="Itself: it is a plain number already.")
+    @property
+    def data(self) -> Any:
+        """Itself: it is a plain number already."""
+        return self
+
+    @data.setter
+    def data(self, number: Any) -> None:
+        raise self._tracer.refuse("writing .data", _RETURN)
 
     def _given_to(self, leaf: Any, label: str) -> bool:
         leaf.__class__ = Traced

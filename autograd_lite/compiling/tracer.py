@@ -58,6 +58,7 @@ def trace(f: Callable[..., Any], arguments: Arguments, *, sources: bool = False)
     >>> recorded.result, [guard.text for guard in recorded.tape.guards]
     (6.0, ['x0 > 0'])
     """
+    sources = sources or current_mode().source
     tracer = Tracer(getattr(f, "__name__", "") or type(f).__name__, sources=sources)
     inputs = list(map(tracer.input, arguments.numbers, arguments.names))
     args, kwargs = arguments.rebuilt(inputs)
@@ -154,8 +155,12 @@ class Tracer:
         )
 
     def _parameter(self, value: Value) -> int:
-        name = f"{value.scope}/{value.label}" if value.scope and value.label else value.label
-        return self.builder.parameter(value, name)
+        try:
+            name = value._label
+        except AttributeError:  # the property says "" for that, and takes longer
+            return self.builder.parameter(value)
+        scope = value.scope
+        return self.builder.parameter(value, f"{scope}/{name}" if scope and name else name)
 
     def _meet(self, value: Value, node: int) -> int:
         self.leaves[value] = node
@@ -165,12 +170,15 @@ class Tracer:
     def own(self, value: Traced) -> int:
         """The node of a traced number; `GraphError` for one of another tracer, or of the past."""
         if value._tracer is not self or current_mode().tracer is not self:
-            raise GraphError(
-                f"a number that was traced in {value._tracer.title} is used outside of that call: it stands "
-                "for many numbers, one for each replay. Return what you need from the function"
-            )
+            raise value._tracer._too_late()
         node: int = value._index
         return node
+
+    def _too_late(self) -> GraphError:
+        return GraphError(
+            f"a number that was traced in {self.title} is used outside of that call: it stands for many numbers, "
+            "one for each replay. Return what you need from the function"
+        )
 
     # --- operations -----------------------------------------------------------------------------------------
 
@@ -182,29 +190,36 @@ class Tracer:
 
     def apply(self, row: Op, operands: Sequence[Any], immediates: Sequence[Any] = ()) -> Any:
         """A row applied to anything it takes: the general way, which every operation could go."""
+        if current_mode().tracer is not self:
+            raise self._too_late()
         nodes: list[int] = []
         numbers: list[float] = []
         kind: Any = Number
+        leaves, constants = self.leaves, self.constants
         for operand in operands:
             of = operand.__class__
-            if of is float:
-                node = self.constants.get(operand)
+            if of is Traced and operand._tracer is self:
+                kind = Traced
+                nodes.append(operand._index)
+                numbers.append(operand._data)
+            elif of is Value:
+                kind = Traced
+                node = leaves.get(operand)
+                nodes.append(self.leaf(operand) if node is None else node)
+                numbers.append(operand._data)
+            elif of is float:
+                node = constants.get(operand)
                 nodes.append(self.constant(operand) if node is None else node)
                 numbers.append(operand)
-                continue
-            if isinstance(operand, Value):
-                if of is not Number:
-                    kind = Traced
-                nodes.append(self.leaf(operand))
-                numbers.append(operand._data)
-                continue
-            if getattr(operand, "ndim", 0):
+            elif getattr(operand, "ndim", 0):
                 if row.arity is None:
                     return row(*operands)
                 return on_elements(lambda *cells: self.apply(row, cells, immediates), tuple(operands))
-            number = as_number(operand)
-            nodes.append(self.constant(number))
-            numbers.append(number)
+            else:
+                if isinstance(operand, Value) and of is not Number:
+                    kind = Traced
+                nodes.append(self.node_of(operand))
+                numbers.append(operand._data if isinstance(operand, Value) else as_number(operand))
         return self._applied(row, nodes, numbers, tuple(immediates), kind)
 
     def _applied(
@@ -316,7 +331,7 @@ class Tracer:
 
     def close(self) -> None:
         """Let go of everything, and refuse what comes too late."""
-        self.known = _Closed(self.title)
+        self.known = _Closed(self._too_late())
         self.leaves, self.inside, self.constants, self.met = {}, {}, {}, []
 
     def refuse(self, what: str, instead: str) -> GraphError:
@@ -326,20 +341,17 @@ class Tracer:
 
 def _renumbered(told: dict[int, str], number: Sequence[int], first: int) -> dict[int, str]:
     """What is known of operations, by their numbers on the tape; of what was left out nothing."""
-    return {number[node]: text for node, text in told.items() if text and number[node] >= first}
+    return {int(number[node]): text for node, text in told.items() if text and number[node] >= first}
 
 
 class _Closed:
     """Stands where nodes are looked up after the tracing is over."""
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, error: GraphError) -> None:
+        self.error = error
 
     def __len__(self) -> int:
-        raise GraphError(
-            f"a number that was traced in {self.title} is used after that call: it stands for many numbers, "
-            "one for each replay. Return what you need from the function"
-        )
+        raise self.error
 
     def setdefault(self, key: object, node: int) -> int:
         """Not reached: the table's length is asked for first."""
