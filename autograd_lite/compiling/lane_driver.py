@@ -1,0 +1,257 @@
+"""The loop over a batch as machine code: chunks of samples go through a plan, in lanes.
+
+The batch is cut into chunks of `pitch` samples, and the chunks into groups. A call `run(job, first, last)`
+does the groups from `first` to before `last`: it fills the lanes, runs the instructions, checks the guards,
+writes the outputs, and, for gradients, runs the instructions back. What is summed over samples is summed
+group by group, so that the sums do not depend on which thread did which groups.
+
+A lane without a sample, in the last chunk, repeats the last sample and is seeded with 0; so is a lane that
+missed a guard, and 0 times anything is 0 in the end (`rules.chain`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+
+from .lane_shapes import PARTS, Shape
+from .planning import FIELDS
+from .vector_code import BITS, F64, I32, I64, VOID, WIDTH, Code, Mask, Vector, compiled, new_module
+
+__all__ = ["JOB", "driver"]
+
+JOB = (
+    # addresses
+    "v", "g", "u", "gu", "code", "index", "once", "forward", "backward", "rows", "output_slots", "outputs",
+    "guard_slots", "expected", "numbers", "missed", "seeds", "wanted_slots", "each", "sums", "flags",
+    # numbers
+    "pitch", "size", "instructions", "leaves", "samples", "chunks", "group", "output_count", "guards",
+    "seed_rows", "wanted", "shared", "differentiate",
+)  # fmt: skip
+"""The fields of a job, 64-bit integers.
+
+`once`, `forward` and `backward` have the address of each instruction's kernel, or 0; `once` is for what is
+the same for all chunks. `missed` has a number for each sample: the guard that missed, or -1. From one sample
+to the next there are `seed_rows` numbers in `seeds`. `sums` has `shared` numbers for each group, `flags` two:
+whether a gradient is NaN, and whether a guard missed.
+"""
+
+_NUMBERS, _WORDS = F64.as_pointer(), I32.as_pointer()
+
+
+class _Job:
+    """The fields of a job in a function that is being written."""
+
+    def __init__(self, code: Code, job: ir.Value) -> None:
+        self._code, self._job = code, job
+        self._read: dict[str, ir.Value] = {}
+
+    def number(self, name: str) -> ir.Value:
+        if name not in self._read:
+            b = self._code.builder
+            with b.goto_entry_block():
+                self._read[name] = b.load(b.gep(self._job, [ir.Constant(I32, JOB.index(name))]))
+        return self._read[name]
+
+    def pointer(self, name: str, kind: ir.Type = _NUMBERS) -> ir.Value:
+        key = f"*{name}"
+        if key not in self._read:
+            address = self.number(name)
+            b = self._code.builder
+            with b.goto_entry_block():
+                self._read[key] = b.inttoptr(address, kind)
+        return self._read[key]
+
+
+class _Driver:
+    """Writes `run`."""
+
+    def __init__(self, module: ir.Module) -> None:
+        self.code = code = Code(module, "run", VOID, [I64.as_pointer(), I64, I64])
+        self.job = _Job(code, code.arguments[0])
+        self.zero = code.integer(0)
+        b = code.builder
+        job = self.job
+        with code.when(b.icmp_signed("!=", job.number("once"), self.zero)):
+            self._instructions("once", self._rounded(self._least(job.number("samples"), job.number("pitch"))))
+        with code.loop(code.arguments[1], code.arguments[2]) as group:
+            first = b.mul(group.index, job.number("group"))
+            last = self._least(b.add(first, job.number("group")), job.number("chunks"))
+            with self._when_differentiating():
+                self._clear("gu", b.mul(job.number("shared"), code.integer(PARTS)))
+            with code.loop(first, last) as chunk:
+                self._chunk(b.mul(chunk.index, job.number("pitch")), group.index)
+            with self._when_differentiating():
+                self._reduce(group.index)
+        b.ret_void()
+
+    def _least(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        return self.code.builder.select(self.code.builder.icmp_signed("<", x, y), x, y)
+
+    def _rounded(self, lanes: ir.Value) -> ir.Value:
+        b = self.code.builder
+        return b.and_(b.add(lanes, self.code.integer(WIDTH - 1)), self.code.integer(-WIDTH))
+
+    def _when_differentiating(self) -> Any:
+        return self.code.when(
+            self.code.builder.icmp_signed("!=", self.job.number("differentiate"), self.zero)
+        )
+
+    def _clear(self, name: str, count: ir.Value) -> None:
+        code, b = self.code, self.code.builder
+        pointer = b.bitcast(self.job.pointer(name), ir.IntType(8).as_pointer())
+        size = b.mul(count, code.integer(8))
+        code.intrinsic("llvm.memset.p0.i64", VOID, [pointer, ir.Constant(ir.IntType(8), 0), size,
+                                                    ir.Constant(ir.IntType(1), 0)])  # fmt: skip
+
+    def _chunk(self, start: ir.Value, group: ir.Value) -> None:
+        b, job = self.code.builder, self.job
+        filled = self._least(b.sub(job.number("samples"), start), job.number("pitch"))
+        lanes = self._rounded(filled)
+        self._load(start, filled, lanes)
+        self._instructions("forward", lanes)
+        self._guards(start, filled, lanes, group)
+        self._write("output_slots", "output_count", "v", "outputs", start, filled)
+        with self._when_differentiating():
+            self._clear("g", b.mul(job.number("size"), job.number("pitch")))
+            self._seed(start, filled, lanes)
+            self._instructions("backward", lanes)
+            self._write("wanted_slots", "wanted", "g", "each", start, filled, flag=self._flag(group, 0))
+
+    def _load(self, start: ir.Value, filled: ir.Value, lanes: ir.Value) -> None:
+        code, b, job = self.code, self.code.builder, self.job
+        last = b.sub(filled, code.integer(1))
+        with code.loop(self.zero, job.number("leaves")) as leaf:
+            row = b.mul(leaf.index, job.number("pitch"))
+            with code.loop(self.zero, lanes) as lane:
+                sample = b.add(start, self._least(lane.index, last))
+                place = b.add(b.mul(sample, job.number("leaves")), leaf.index)
+                number = b.load(code.at(job.pointer("rows"), place))
+                b.store(number, code.at(job.pointer("v"), b.add(row, lane.index)))
+
+    def _instructions(self, part: str, lanes: ir.Value) -> None:
+        code, b, job = self.code, self.code.builder, self.job
+        count = job.number("instructions")
+        kernels = job.pointer(part, I64.as_pointer())
+        with code.loop(self.zero, count) as step:
+            place = step.index
+            if part == "backward":
+                place = b.sub(b.sub(count, code.integer(1)), place)
+            address = b.load(b.gep(kernels, [place]))
+            with code.when(b.icmp_signed("!=", address, self.zero)):
+                call_kernel(code, address, job, place, lanes)
+
+    def _flag(self, group: ir.Value, which: int) -> ir.Value:
+        b = self.code.builder
+        place = b.add(b.mul(group, self.code.integer(2)), self.code.integer(which))
+        return self.code.at(self.job.pointer("flags"), place)
+
+    def _guards(self, start: ir.Value, filled: ir.Value, lanes: ir.Value, group: ir.Value) -> None:
+        """For each sample the first guard that missed (`tape.passes`)."""
+        code, b, job = self.code, self.code.builder, self.job
+        with code.loop(self.zero, job.number("guards")) as guard:
+            row = b.mul(self._slot("guard_slots", guard.index), job.number("pitch"))
+            expected = code.spread(b.load(code.at(job.pointer("expected"), guard.index)))
+            number = b.load(code.at(job.pointer("numbers"), guard.index))
+            with code.loop(self.zero, lanes, WIDTH) as lane:
+                found = code.load(job.pointer("v"), b.add(row, lane.index))
+                same = Mask(code, b.icmp_signed("==", found.bits(), expected.bits()))
+                misses = ~(same | (found.is_nan() & expected.is_nan()))
+                place = b.add(start, lane.index)
+                before = code.load(job.pointer("missed"), place)
+                after = (misses & (before < 0.0)).where(code.spread(number), before)
+                code.store(after, job.pointer("missed"), place)
+                inside = self._inside(lane.index, filled)
+                with code.when((misses & inside).any()):
+                    b.store(ir.Constant(F64, 1.0), self._flag(group, 1))
+
+    def _inside(self, lane: ir.Value, filled: ir.Value) -> Mask:
+        """Which lanes of a vector have a sample."""
+        code, b = self.code, self.code.builder
+        left = b.insert_element(ir.Constant(BITS, ir.Undefined), b.sub(filled, lane), ir.Constant(I32, 0))
+        many = b.shuffle_vector(left, ir.Constant(BITS, ir.Undefined),
+                                ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))  # fmt: skip
+        places = ir.Constant(BITS, [ir.Constant(I64, k) for k in range(WIDTH)])
+        return Mask(code, b.icmp_signed("<", places, many))
+
+    def _slot(self, name: str, index: ir.Value) -> ir.Value:
+        b = self.code.builder
+        return b.sext(b.load(b.gep(self.job.pointer(name, _WORDS), [index])), I64)
+
+    def _seed(self, start: ir.Value, filled: ir.Value, lanes: ir.Value) -> None:
+        code, b, job = self.code, self.code.builder, self.job
+        last = b.sub(filled, code.integer(1))
+        with code.loop(self.zero, job.number("output_count")) as output:
+            row = b.mul(self._slot("output_slots", output.index), job.number("pitch"))
+            with code.loop(self.zero, lanes) as lane:
+                sample = b.add(start, self._least(lane.index, last))
+                place = b.add(b.mul(sample, job.number("seed_rows")), output.index)
+                seed = b.load(code.at(job.pointer("seeds"), place))
+                missed = b.load(code.at(job.pointer("missed"), sample))
+                counts = b.and_(
+                    b.icmp_signed("<", lane.index, filled), b.fcmp_ordered("<", missed, ir.Constant(F64, 0.0))
+                )
+                place = code.at(job.pointer("g"), b.add(row, lane.index))
+                b.store(b.fadd(b.load(place), b.select(counts, seed, ir.Constant(F64, 0.0))), place)
+
+    def _write(self, slots: str, count: str, source: str, target: str, start: ir.Value, filled: ir.Value,
+               flag: ir.Value | None = None) -> None:  # fmt: skip
+        """Rows of a buffer as columns of an array over samples."""
+        code, b, job = self.code, self.code.builder, self.job
+        with code.loop(self.zero, job.number(count)) as each:
+            row = b.mul(self._slot(slots, each.index), job.number("pitch"))
+            with code.loop(self.zero, filled) as lane:
+                number = b.load(code.at(job.pointer(source), b.add(row, lane.index)))
+                place = b.add(b.mul(b.add(start, lane.index), job.number(count)), each.index)
+                b.store(number, code.at(job.pointer(target), place))
+                if flag is not None:
+                    with code.when(b.fcmp_unordered("uno", number, number)):
+                        b.store(ir.Constant(F64, 1.0), flag)
+
+    def _reduce(self, group: ir.Value) -> None:
+        code, b, job = self.code, self.code.builder, self.job
+        count = job.number("shared")
+        first = b.mul(group, count)
+        flag = self._flag(group, 0)
+        eight = ir.VectorType(F64, PARTS)
+        with code.loop(self.zero, count) as each:
+            pointer = b.bitcast(
+                code.at(job.pointer("gu"), b.mul(each.index, code.integer(PARTS))), eight.as_pointer()
+            )
+            total = Vector(code, b.load(pointer, align=8)).sum()
+            b.store(total, code.at(job.pointer("sums"), b.add(first, each.index)))
+            with code.when(b.fcmp_unordered("uno", total, total)):
+                b.store(ir.Constant(F64, 1.0), flag)
+
+
+def call_kernel(code: Code, address: ir.Value, job: _Job, step: ir.Value, lanes: ir.Value) -> None:
+    """Run one instruction."""
+    b = code.builder
+    result, arguments = Shape.signature()
+    kernel = b.inttoptr(address, ir.FunctionType(result, arguments).as_pointer())
+    instruction = b.gep(job.pointer("code", _WORDS), [b.mul(step, code.integer(len(FIELDS)))])
+    buffers = [job.pointer(name) for name in ("v", "g", "u", "gu")]
+    b.call(kernel, [*buffers, instruction, job.pointer("index", _WORDS), job.number("pitch"), lanes])
+
+
+_lock = threading.Lock()
+
+
+def driver() -> Callable[[int, int, int], None]:
+    """`run(job, first group, last group)`, where `job` is the address of the fields of `JOB`."""
+    with _lock:
+        return _compiled_driver()
+
+
+@cache
+def _compiled_driver() -> Callable[[int, int, int], None]:
+    import ctypes
+
+    module = new_module("lanes_driver")
+    _Driver(module)
+    made = compiled(module)
+    return made.function("run", ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
