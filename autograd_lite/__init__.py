@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .engine import Value, detect_anomaly, gradients, no_grad, scope, topological_order, trace_source
-from .errors import AnomalyError, AutogradError, GradientDropped
+from .errors import AnomalyError, AutogradError, CompileError, GradientDropped, RetraceWarning
 from .functional import grad, gradcheck, hessian, hvp, jacobian, jvp, value_and_grad
 
 if TYPE_CHECKING:
     from . import nn
+    from .compiling.compiled import Compiled, compile
     from .drawing import Drawing, draw
     from .graph import Graph
     from .stepping import Backprop, Step, step
@@ -27,15 +28,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "AnomalyError", "AutogradError", "Backprop", "Drawing", "GradientDropped", "Graph", "Step", "Value",
-    "detect_anomaly", "draw", "grad", "gradcheck", "gradients", "hessian", "hvp", "jacobian", "jvp", "nn",
-    "no_grad", "ops", "scope", "step", "topological_order", "trace_source", "value_and_grad",
+    "AnomalyError", "AutogradError", "Backprop", "CompileError", "Compiled", "Drawing", "GradientDropped",
+    "Graph", "RetraceWarning", "Step", "Value", "compile", "detect_anomaly", "draw", "grad", "gradcheck",
+    "gradients", "hessian", "hvp", "jacobian", "jvp", "nn", "no_grad", "ops", "scope", "step",
+    "topological_order", "trace_source", "value_and_grad",
 ]  # fmt: skip
 
 # Loaded when first asked for, so that a program which only computes starts at once.
 _LATER = {
-    "Backprop": "stepping", "Drawing": "drawing", "Graph": "graph", "Step": "stepping", "draw": "drawing",
-    "nn": "nn", "step": "stepping",
+    "Backprop": "stepping", "Compiled": "compiling.compiled", "Drawing": "drawing", "Graph": "graph",
+    "Step": "stepping", "compile": "compiling.compiled", "draw": "drawing", "nn": "nn", "step": "stepping",
 }  # fmt: skip
 
 

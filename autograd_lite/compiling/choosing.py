@@ -87,10 +87,11 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
     size = len(tape.codes)
     count = f"{size:,} operation{'' if size == 1 else 's'}"
     if size <= STRAIGHT_LIMIT and _is_there("llvmlite"):
-        return Choice("llvm", f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code")
+        why = f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code"
+        return Choice("llvm", why)
     if size > STRAIGHT_LIMIT and _is_there("numba"):
         return Choice("numba", f"{count}: too many to be written out (over {STRAIGHT_LIMIT:,}), interpreted")
-    without = "numba is not installed (extra 'fast')" if "numba" not in _broken else _broken["numba"]
+    without = _broken.get("numba", "numba is not installed (extra 'fast')")
     depth = depth_of(tape)
     if size > STRAIGHT_LIMIT and size >= WIDE * depth and _is_there("numpy"):
         return Choice("numpy", f"{without}; {count} in {depth:,} levels: wide enough for NumPy")

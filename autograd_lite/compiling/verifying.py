@@ -1,0 +1,75 @@
+"""`compile(f, verify=n)`: the first calls run both ways, and a difference is an error."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import CompileError, ValueTypeError
+from ..ops.row import as_number
+from ..structures import flatten
+from .asking import Given, Question, Values
+
+__all__ = ["verified"]
+
+_RELATIVE = 1e-9
+_ABSOLUTE = 1e-12
+"""Times the largest number of the call: what rounding may leave where large numbers cancel."""
+
+
+def verified(question: Question, given: Given) -> Any:
+    """The compiled answer, when the function itself gives the same. Raises `CompileError` if it does not.
+
+    The function runs first: what it changes (a counter, a file) is then seen by the run that is recorded.
+    Nothing is compared where the function draws random numbers by its own layers (dropout), which it does
+    anew in each run, nor where an argument is a Value.
+    """
+    if given.arguments is not None:
+        return question.answer(given)
+    eager = question.eager(given)
+    before = len(given.family.replays)
+    answer = question.answer(given)
+    if isinstance(question, Values) and len(given.family.replays) > before:
+        answer = question.answer(given)  # the first answer was the function's own; now the replay's
+    if any(replay.draws for replay in given.family.replays):
+        return answer
+    numbers, expected = _numbers(answer), _numbers(eager)
+    name = getattr(given.function, "__name__", "the function")
+    if numbers is None or expected is None or len(numbers) != len(expected):
+        raise CompileError(
+            f"{name} gave {_shown(eager)} when it was run, and {_shown(answer)} compiled, which has another "
+            f"structure: {_REASONS}"
+        )
+    largest = max((abs(x) for x in (*expected, *given.numbers) if math.isfinite(x)), default=0.0)
+    for place, (got, wanted) in enumerate(zip(numbers, expected, strict=True)):
+        if not _agree(got, wanted, _ABSOLUTE * max(1.0, largest)):
+            where = f" in number {place} of {len(numbers)}" if len(numbers) > 1 else ""
+            raise CompileError(
+                f"{name} gave {wanted!r} when it was run, and {got!r} compiled{where}: {_REASONS}"
+            )
+    return answer
+
+
+_REASONS = (
+    "compiled, it is not run again, so it must compute the same from the same numbers. It may change or read "
+    "something outside (a global, a list that grows), read the clock or draw random numbers, or branch on a "
+    "Value from outside before that meets an argument (pass it as an argument)"
+)
+
+
+def _agree(got: float, wanted: float, absolute: float) -> bool:
+    if got == wanted or (got != got and wanted != wanted):
+        return True
+    return math.isclose(got, wanted, rel_tol=_RELATIVE, abs_tol=absolute)
+
+
+def _numbers(answer: Any) -> list[float] | None:
+    """The numbers of an answer; None if there is anything else in it."""
+    try:
+        return [as_number(number) for number in flatten(answer)[0]]
+    except ValueTypeError:
+        return None
+
+
+def _shown(answer: Any) -> str:
+    return f"{answer!r:.60}"
