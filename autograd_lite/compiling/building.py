@@ -77,18 +77,20 @@ class TapeBuilder:
 
     def input(self, name: str = "") -> int:
         """One more number that a call gives."""
-        return self._leaf(_INPUT, name)
+        node = len(self._known)
+        self.inputs += 1
+        self._known[_INPUT, node] = node
+        self._leaf_nodes.append(node)
+        if name:
+            self._names[node] = name
+        return node
 
     def parameter(self, value: Value, name: str = "") -> int:
         """A leaf from outside, read afresh at each call; ask once for each Value."""
+        known = self._known
+        node = len(known)
+        known[_PARAMETER, node] = node
         self._parameters.append(value)
-        return self._leaf(_PARAMETER, name)
-
-    def _leaf(self, kind: int, name: str) -> int:
-        node = len(self._known)
-        if kind == _INPUT:
-            self.inputs += 1
-        self._known[(kind, node)] = node
         self._leaf_nodes.append(node)
         if name:
             self._names[node] = name

@@ -99,7 +99,7 @@ def _with_numpy(entries: Entries, constants: int, roots: list[int], leaves: Sequ
     number[order] = np.arange(len(order), dtype=np.int32)
     starts = np.concatenate([[0], np.cumsum(counts)])
     arrays = (codes[kept], starts, number[operands])
-    return Settled(number, used.tolist(), kept.tolist(), *map(_as_array, arrays))
+    return Settled(_as_array(number), used.tolist(), kept.tolist(), *map(_as_array, arrays))
 
 
 def _alive(np: Any, entries: Entries, operation: Any, operands: Any, size: int, roots: list[int]) -> Any:

@@ -93,7 +93,7 @@ class Tracer:
         self.leaves: dict[Value, int] = {}  # the node of each leaf that was met
         self.constants: dict[float, int] = {}  # of each plain number, but not of zeros and NaN
         self.inside: dict[Value, None] = {}  # the leaves that were made while tracing
-        self.met: list[tuple[Value, float]] = []  # each leaf, and its number when it was met
+        self.met: list[float] = []  # the number that each of these leaves had then
         self.draws: list[Callable[[], float]] = []
         self.assumptions: list[tuple[Callable[[], object], object]] = []
         self.asked: dict[int, tuple[str, int]] = {}  # what a guard's node is about, to be told in words
@@ -130,21 +130,24 @@ class Tracer:
 
     def leaf(self, value: Value) -> int:
         """The node of a Value that was met: a parameter if it comes from outside, else a constant."""
-        if isinstance(value, Traced):
-            return self.own(value)
-        node = self.leaves.get(value)
+        leaves = self.leaves
+        node = leaves.get(value) if value.__class__ is Value else None
         if node is not None:
             return node
+        if isinstance(value, Traced):
+            return self.own(value)
         if value in self.inside:
             node = self.builder.constant(value._data)
-        elif value._a is not None:
+        elif value._a is None:
+            node = self.builder.parameter(value)
+        else:
             raise GraphError(
                 f"{self.title} uses {describe(value)}, which was computed outside of it from other Values: "
                 f"{self._as_it_was(value)}"
             )
-        else:
-            node = self._parameter(value)
-        return self._meet(value, node)
+        leaves[value] = node
+        self.met.append(value._data)
+        return node
 
     def _as_it_was(self, value: Value) -> str:
         if value.is_handmade:
@@ -153,19 +156,6 @@ class Tracer:
             "a compiled function sees its arguments and leaves. Compute it inside the function, pass it as "
             "an argument, or use .detach() outside for its number alone"
         )
-
-    def _parameter(self, value: Value) -> int:
-        try:
-            name = value._label
-        except AttributeError:  # the property says "" for that, and takes longer
-            return self.builder.parameter(value)
-        scope = value.scope
-        return self.builder.parameter(value, f"{scope}/{name}" if scope and name else name)
-
-    def _meet(self, value: Value, node: int) -> int:
-        self.leaves[value] = node
-        self.met.append((value, value._data))
-        return node
 
     def own(self, value: Traced) -> int:
         """The node of a traced number; `GraphError` for one of another tracer, or of the past."""
@@ -176,8 +166,8 @@ class Tracer:
 
     def _too_late(self) -> GraphError:
         return GraphError(
-            f"a number that was traced in {self.title} is used outside of that call: it stands for many numbers, "
-            "one for each replay. Return what you need from the function"
+            f"a number that was traced in {self.title} is used outside of that call: it stands for many "
+            "numbers, one for each replay. Return what you need from the function"
         )
 
     # --- operations -----------------------------------------------------------------------------------------
@@ -247,7 +237,9 @@ class Tracer:
     def detached(self, value: Value) -> Any:
         """`value.detach()`: the same number, through which no gradient flows."""
         if not isinstance(value, Traced) and value._a is not None and value not in self.leaves:
-            self._meet(value, self._parameter(value))  # its number is all that is asked for
+            # its number is all that is asked for
+            self.leaves[value] = self.builder.parameter(value)
+            self.met.append(value._data)
         node = self.leaf(value)
         if node < 0:
             return self._plain(value._data)
@@ -307,8 +299,9 @@ class Tracer:
 
     def finish(self) -> None:
         """The function has returned: raise `GraphError` if it wrote to a leaf."""
-        for value, number in self.met:
-            if value._data != number and not (value._data != value._data and number != number):
+        for value, number in zip(self.leaves, self.met, strict=True):
+            now = value._data
+            if now is not number and now != number:  # NaN is not itself, but it is the same object
                 raise GraphError(
                     f"{self.title} wrote to .data of {describe(value)}: that would happen at this one call "
                     "only, and not when it is replayed. Return the new number instead"
@@ -316,6 +309,7 @@ class Tracer:
 
     def recorded(self, nodes: list[int], numbers: list[float], rebuild: Callable[[Any], Any]) -> Trace:
         """The trace with these outputs."""
+        self._name_parameters()
         with_words(self.builder, self.asked, self.labels)
         tape, number = self.builder.finish_with_numbers(nodes)
         return Trace(
@@ -328,6 +322,17 @@ class Tracer:
             _renumbered(self.watched.scopes, number, tape.first_operation),
             _renumbered(self.labels, number, tape.first_operation),
         )
+
+    def _name_parameters(self) -> None:
+        names = self.builder._names
+        for value, node in self.leaves.items():
+            try:
+                label = value._label
+            except AttributeError:  # the property says "" for that, and takes longer
+                continue
+            if node >= 0 and label:
+                scope = value.scope
+                names[node] = f"{scope}/{label}" if scope else label
 
     def close(self) -> None:
         """Let go of everything, and refuse what comes too late."""
