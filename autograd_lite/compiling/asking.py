@@ -16,10 +16,10 @@ from ..errors import ArgumentError, ValueTypeError
 from ..ops.row import as_number
 from ..structures import flatten, same_shape
 from .arguments import Arguments
-from .calls import given_to, is_array, to_floats, with_numbers
+from .calls import given_to, is_array, to_floats, with_numbers, without_values
 from .connecting import connected
 from .kernel import Result
-from .replaying import Numbers, Replay
+from .replaying import Meter, Numbers, Replay
 from .tracer import trace
 from .traces import Family
 from .wanting import Request
@@ -59,13 +59,21 @@ class Question:
     def answer(self, given: Given) -> Any:
         """What the caller gets."""
         family = given.family
+        start, making = perf_counter(), family.making_seconds
         found = family.find(given.numbers, self.asked)
         if found is not None:
-            return self.shaped(given, *found)
+            answer = self.shaped(given, *found)
+            if family.making_seconds == making:
+                self.meter(family).add(perf_counter() - start)
+            return answer
         family.reran()
         if family.resting:
             return self.eager(given)
         return self.fresh(given, *traced(given))
+
+    def meter(self, family: Family) -> Meter:
+        """Where the time that it took is put down."""
+        return Meter()
 
     def fresh(self, given: Given, replay: Replay, drawn: Sequence[float]) -> Any:
         """The answer of a trace that was just made of these very numbers."""
@@ -99,6 +107,9 @@ class Values(Question):
             return super().fresh(given, replay, drawn)
         return deepcopy(replay.trace.result)  # which its receiver may change
 
+    def meter(self, family: Family) -> Meter:
+        return family.values_meter
+
     def asked(self, replay: Replay, leaves: Numbers) -> Result:
         return replay.run(leaves)
 
@@ -115,8 +126,7 @@ class Values(Question):
             return given.function(*args, **kwargs)
         with no_grad():
             result = given.run([Value(number) for number in given.numbers])
-        numbers, rebuild = flatten(result)
-        return rebuild([_number(number) for number in numbers])
+        return without_values(result)
 
 
 class Gradients(Question):
@@ -126,6 +136,9 @@ class Gradients(Question):
 
     def __init__(self, request: Request) -> None:
         self.request = request
+
+    def meter(self, family: Family) -> Meter:
+        return family.gradients_meter
 
     def asked(self, replay: Replay, leaves: Numbers) -> Result:
         return self.request.of(replay).gradients_kernel().gradients(leaves)

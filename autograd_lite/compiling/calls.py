@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
+from ..engine import Value
 from ..errors import ValueTypeError
 from ..structures import flatten
 from .arguments import Arguments, flatten_call
 from .replaying import Numbers, to_floats
 
-__all__ = ["given_to", "is_array", "quickly_read", "shaper", "to_floats", "to_list", "with_numbers"]
+__all__ = [
+    "given_to", "is_array", "quickly_read", "shaper", "to_floats", "to_list", "with_numbers",
+    "without_values",
+]  # fmt: skip
 
 _FLOATS = {float}
 _SHORT = 64
@@ -108,6 +112,22 @@ def with_numbers(arguments: Arguments, numbers: Numbers) -> Arguments:
 def given_to(arguments: Arguments) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments as the caller gave them."""
     return arguments._args, arguments._kwargs
+
+
+def without_values(result: Any) -> Any:
+    """What a function returned, with plain numbers in the place of Values."""
+    if isinstance(result, Value):
+        return float(result.data)
+    if isinstance(result, dict):
+        return {key: without_values(part) for key, part in result.items()}
+    if isinstance(result, (list, tuple)):
+        make = getattr(result.__class__, "_make", tuple if isinstance(result, tuple) else list)
+        return make([without_values(part) for part in result])
+    if is_array(result) and result.dtype.kind == "O":
+        import numpy
+
+        return numpy.array([without_values(cell) for cell in result.ravel().tolist()]).reshape(result.shape)
+    return result
 
 
 def is_array(thing: Any) -> bool:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from types import MethodType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import functional
 from ..errors import ArgumentError, GraphError, ValueTypeError
@@ -23,6 +23,9 @@ from .replaying import Numbers, Settings
 from .tracer import Trace
 from .traces import Family
 from .wanting import Request, requested
+
+if TYPE_CHECKING:
+    from .report import Report
 
 __all__ = ["Compiled", "compile"]
 
@@ -72,7 +75,7 @@ class Compiled:
                 family.calls += 1
                 result = float(outputs[0]) if replay.single else replay.trace.rebuild(outputs)
                 if start:
-                    meter.samples.append(perf_counter() - start)
+                    meter.add(perf_counter() - start)
                 return result
         return self._answer(Values(), family, numbers, arguments)
 
@@ -101,7 +104,7 @@ class Compiled:
                 family.calls += 1
                 result = float(outputs[0]), request.of(replay).shaped(gradients)
                 if start:
-                    meter.samples.append(perf_counter() - start)
+                    meter.add(perf_counter() - start)
                 return result
         found: tuple[Any, Any] = self._answer(Gradients(request), family, numbers, arguments)
         return found
@@ -191,15 +194,15 @@ class Compiled:
             nodes = tuple(range(replay.tape.leaves))  # a function of parameters from outside alone
         return str(prepare(replay.tape, nodes, fuse=self._settings.fuse).source)
 
-    def report(self) -> Any:
+    def report(self, *, measure: bool = True) -> Report:
         """What was traced, compiled and called, and what it cost and saved: a `Report`, which prints itself.
 
-        The break-even against eager code is measured when the report is asked for, by running the function
-        eagerly a few times.
+        The break-even against eager code is measured when the report is first asked for, by running the
+        function eagerly for a moment; not with `measure=False`, nor where it draws random numbers.
         """
         from .report import make_report
 
-        return make_report(self)
+        return make_report(self, measure)
 
     @property
     def traces(self) -> tuple[Trace, ...]:

@@ -54,6 +54,10 @@ class Meter:
         """Whether this call is one to be timed: the first few, then now and then."""
         return self.calls <= 16 or not self.calls & 63
 
+    def add(self, seconds: float) -> None:
+        """Put down what a call took."""
+        self.samples.append(seconds)
+
     @property
     def seconds(self) -> float | None:
         """The median of the sampled calls; None without any."""

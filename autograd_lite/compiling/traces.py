@@ -65,6 +65,8 @@ class Family:
         self.guards: dict[tuple[Any, str], GuardMisses] = {}
         self.values_meter = Meter()
         self.gradients_meter = Meter()
+        self.eager: tuple[int | None, float | None, float | None] | None = None
+        """Nodes and seconds of the eager function, once they were measured for a report."""
         self.requests: dict[Any, Request] = {}
         """By what was differentiated lately."""
         self.always_plain = ""
@@ -94,13 +96,13 @@ class Family:
             result = run(replay, leaves)
             if result.missed < 0:
                 for each, guard in missed:
-                    self._count(each, guard).misses += 1
+                    self.misses_of(each, guard).misses += 1
                 self.promote(replay)
                 return replay, leaves, result
             missed.append((replay, result.missed))
             candidates = others_at(candidates, replay, result.missed)
         for each, guard in missed:
-            self._last_missed = self._count(each, guard)
+            self._last_missed = self.misses_of(each, guard)
             self._last_missed.misses += 1
         return None
 
@@ -117,6 +119,11 @@ class Family:
 
     def _by_use(self, replay: Replay) -> float:
         return float("inf") if replay is self.latest else replay.used
+
+    @property
+    def making_seconds(self) -> float:
+        """What recording and making kernels took."""
+        return sum([replay.trace_seconds + replay.prepare_seconds for replay in self.replays])
 
     # --- keeping --------------------------------------------------------------------------------------------
 
@@ -167,7 +174,8 @@ class Family:
         """Make room for others."""
         self.requests = {}
 
-    def _count(self, replay: Replay, guard: int) -> GuardMisses:
+    def misses_of(self, replay: Replay, guard: int) -> GuardMisses:
+        """The account of one guard; the same question at the same place has one in all traces."""
         asked = replay.tape.guards[guard]
         key = asked.place or guard, asked.text
         found = self.guards.get(key)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
-from ..errors import CompileError, ValueTypeError
-from ..ops.row import as_number
-from ..structures import flatten
+from ..errors import CompileError
 from .asking import Given, Question, Values
 
 __all__ = ["verified"]
@@ -33,9 +32,9 @@ def verified(question: Question, given: Given) -> Any:
         answer = question.answer(given)  # the first answer was the function's own; now the replay's
     if any(replay.draws for replay in given.family.replays):
         return answer
-    numbers, expected = _numbers(answer), _numbers(eager)
+    numbers, expected = list(_numbers(answer)), list(_numbers(eager))
     name = getattr(given.function, "__name__", "the function")
-    if numbers is None or expected is None or len(numbers) != len(expected):
+    if len(numbers) != len(expected):
         raise CompileError(
             f"{name} gave {_shown(eager)} when it was run, and {_shown(answer)} compiled, which has another "
             f"structure: {_REASONS}"
@@ -63,12 +62,17 @@ def _agree(got: float, wanted: float, absolute: float) -> bool:
     return math.isclose(got, wanted, rel_tol=_RELATIVE, abs_tol=absolute)
 
 
-def _numbers(answer: Any) -> list[float] | None:
-    """The numbers of an answer; None if there is anything else in it."""
-    try:
-        return [as_number(number) for number in flatten(answer)[0]]
-    except ValueTypeError:
-        return None
+def _numbers(answer: Any) -> Iterator[float]:
+    """The numbers of an answer, whatever else is in it."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if hasattr(answer, "tolist"):
+        answer = answer.tolist()
+    if isinstance(answer, (list, tuple)):
+        for part in answer:
+            yield from _numbers(part)
+    elif isinstance(answer, (int, float)):
+        yield float(answer)
 
 
 def _shown(answer: Any) -> str:
