@@ -109,6 +109,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
         "patience": plan.patience,
         "restarts": repr(plan.restarts),
         "seed": plan.streams.seed,
+        "compiled": plan.executor,
     }
     return {
         "model": {"told": _told(plan.model), "hash": _hash(*_architecture(plan))},

@@ -9,6 +9,7 @@ from ..errors import ArgumentError
 from .initialisation import RandomSource, random_source
 from .inputs import as_inputs, is_number
 from .modules import Module
+from .tracing import current_tracer
 
 if TYPE_CHECKING:
     import random
@@ -52,8 +53,16 @@ class Dropout(Module):
         values = as_inputs(x, None if hasattr(x, "__iter__") else 1, self)
         if not self.training or self.p == 0.0:
             return list(values)
-        kept = 1.0 / (1.0 - self.p) if self.p < 1.0 else 0.0
-        return [value * (0.0 if self.rng.random() < self.p else kept) for value in values]
+        tracer = current_tracer()
+        if tracer is not None:  # each replay draws anew
+            return [value * tracer.drawn(self._factor, "dropout") for value in values]
+        return [value * self._factor() for value in values]
+
+    def _factor(self) -> float:
+        """What one number is multiplied with, drawn by chance."""
+        if self.rng.random() < self.p:
+            return 0.0
+        return 1.0 / (1.0 - self.p)
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"

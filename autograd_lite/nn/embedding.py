@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError
 from ..ops.row import as_number
 from .initialisation import Draw, Init, RandomSource, init_named, random_source
 from .inputs import as_size, shown
 from .modules import Module
+from .tracing import is_traced
 
 if TYPE_CHECKING:
     import random
@@ -66,8 +68,12 @@ class Embedding(Module):
     def forward(self, index: Any) -> list[Value]:
         """The parameters of the row `index`, or of several rows one after the other."""
         if isinstance(index, (list, tuple)) or getattr(index, "ndim", 0) == 1:
-            rows = [self.weight[self._position(one)] for one in index]
-            return [weight for row in rows for weight in row]
+            return [weight for one in index for weight in self._row(one)]
+        return self._row(index)
+
+    def _row(self, index: Any) -> list[Value]:
+        if is_traced(index):  # the row is looked up at each call
+            return [ops.take(column, index) for column in zip(*self.weight, strict=True)]
         return list(self.weight[self._position(index)])
 
     def _position(self, index: Any) -> int:

@@ -71,7 +71,8 @@ class Epochs:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.model = ModelState(plan.model)
-        self.gradients = gradients_of(plan.model, plan.loss, plan.penalty, plan.optimizer.parameters)
+        self.gradients = gradients_of(
+            plan.model, plan.loss, plan.penalty, plan.optimizer.parameters, plan.executor)
         self.data, self.held_out = plan.data, plan.held_out
         self.epoch = 0  # the one that is being run, or was run last
         self.attempt_epochs = self.attempt_steps = 0  # done since the last start

@@ -26,6 +26,7 @@ from .losses import cross_entropy
 from .modules import Module
 from .normalisation import RMSNorm
 from .text import IGNORED
+from .tracing import is_traced
 
 if TYPE_CHECKING:
     import random
@@ -277,10 +278,12 @@ class GPT(Module):
         if not listed:
             raise ArgumentError(f"{self._title} takes at least one token, got {shown(tokens)}")
         for place, token in enumerate(listed):
+            if is_traced(token):
+                continue
             if not is_number(token) or not 0 <= token < self.vocabulary or token != int(token):
                 raise ArgumentError(f"{self._title} knows the tokens 0 to {self.vocabulary - 1}; "
                                     f"token {place} is {shown(token)}")
-        return [int(token) for token in listed]
+        return [token if is_traced(token) else int(token) for token in listed]
 
 
 def next_token_loss(outputs: Sequence[Vectors], targets: Sequence[Sequence[int]]) -> Value:
@@ -309,6 +312,10 @@ def next_token_loss(outputs: Sequence[Vectors], targets: Sequence[Sequence[int]]
         means.append(cross_entropy([row for row, _ in counted], [token for _, token in counted]))
     mean: Value = means[0] if len(means) == 1 else ops.mean(means)
     return mean
+
+
+# a list of texts costs what they cost on the average: each may be traced by itself
+next_token_loss.is_mean_over_samples = True  # type: ignore[attr-defined]
 
 
 def _sum(left: Sequence[Value], right: Sequence[Value]) -> list[Value]:

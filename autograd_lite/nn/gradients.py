@@ -1,7 +1,7 @@
 """How `fit` gets losses and gradients: the one place where it meets graphs.
 
-`gradients_of` chooses. Today there is one way, `EagerGradients`; a compiled one takes its place by having the
-same three methods and keeping to what each of them says.
+`gradients_of` chooses. `EagerGradients` builds graphs; `CompiledGradients` (`compiled.py`) takes its place
+with the same methods, and keeps to what each of them says.
 """
 
 from __future__ import annotations
@@ -30,9 +30,17 @@ Penalty = Callable[[list[Value]], Value]
 
 
 def gradients_of(
-    model: Any, loss: Loss | LossFunction, penalty: Penalty | None, parameters: list[Value]
+    model: Any,
+    loss: Loss | LossFunction,
+    penalty: Penalty | None,
+    parameters: list[Value],
+    executor: str | None = None,
 ) -> EagerGradients:
-    """What computes losses and gradients for `fit`."""
+    """What computes losses and gradients for `fit`: an executor's name has them compiled."""
+    if executor is not None:
+        from .compiled import CompiledGradients
+
+        return CompiledGradients(model, loss, penalty, parameters, executor)
     return EagerGradients(model, loss, penalty, parameters)
 
 

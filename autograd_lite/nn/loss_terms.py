@@ -3,10 +3,14 @@
 Sources: Huber 1964 (huber), Bishop 2006, section 4.3 (the cross-entropies), Szegedy et al. 2016 (label
 smoothing), Cortes and Vapnik 1995 (hinge), Tang 2013 (squared hinge), and PyTorch's documentation for
 where the logarithms of `bce` end.
+
+A target is a number, or a Value while a tape is recorded, which is to hold for every target: no rule branches
+on such a one. What stands for the branches then gives the same numbers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +22,9 @@ __all__ = [
     "absolute_error", "binary", "binary_of_logit", "class_of_log_probabilities", "class_of_logits",
     "for_each_output", "huber_error", "margin", "squared_error", "squared_margin",
 ]  # fmt: skip
+
+Target = Any
+"""A number; a Value while a tape is recorded."""
 
 LEAST_LOG = -100.0
 LEAST_SPREAD = 9.999999960041972e-13  # 1e-12 in single precision, which is what PyTorch divides by
@@ -61,7 +68,7 @@ def huber_error(output: Value, target: float, *, delta: float) -> Any:
 # probabilities
 
 
-def binary(probability: Value, target: float) -> Any:
+def binary(probability: Value, target: Target) -> Any:
     """−t·log p − (1−t)·log(1−p), with only the term that counts where t is 0 or 1."""
     p = probability.data
     if not 0 <= p <= 1:
@@ -71,27 +78,31 @@ def binary(probability: Value, target: float) -> Any:
                             "end in a sigmoid, or take bce_with_logits, which is more exact")
     if p * (1 - p) < LEAST_SPREAD:
         return _beyond_the_clamp(probability, target)
-    if target == 1:
-        return -ops.log(probability)
-    if target == 0:
-        return -ops.log1p(-probability)
+    if not isinstance(target, Value):
+        if target == 1:
+            return -ops.log(probability)
+        if target == 0:
+            return -ops.log1p(-probability)
     return ops.log(probability) * -target - ops.log1p(-probability) * (1 - target)
 
 
-def _beyond_the_clamp(probability: Value, target: float) -> Any:
+def _beyond_the_clamp(probability: Value, target: Target) -> Any:
     """A straight line through the clamped loss, with the slope that PyTorch gives there.
 
     The formula's own slope is infinite at p = 0 and p = 1, and that of the clamped logarithm is 0, from
     which nothing could be learned.
     """
-    p = float(probability.data)
-    height = (target - 1) * max(ops.log1p.number(-p), LEAST_LOG) - target * max(ops.log.number(p), LEAST_LOG)
+    p = probability.data
+    right, wrong = ops.maximum(ops.log(p), LEAST_LOG), ops.maximum(ops.log1p(-p), LEAST_LOG)
+    height = (target - 1) * wrong - target * right
     slope = (p - target) / LEAST_SPREAD
-    return (probability - probability.data) * slope + height
+    return (probability - p) * slope + height
 
 
-def binary_of_logit(logit: Value, target: float, *, pos_weight: float) -> Any:
+def binary_of_logit(logit: Value, target: Target, *, pos_weight: float) -> Any:
     """w·t·softplus(−z) + (1−t)·softplus(z)."""
+    if isinstance(target, Value):
+        return ops.softplus(-logit) * (target * pos_weight) + ops.softplus(logit) * (1 - target)
     if target == 0:
         return ops.softplus(logit)
     right = ops.softplus(-logit)
@@ -118,37 +129,42 @@ def squared_margin(output: Value, target: float) -> Any:
 Weights = Sequence[float] | None
 
 
-def class_of_logits(logits: list[Value], target: int, *, label_smoothing: float, weight: Weights) -> Any:
+def class_of_logits(logits: list[Value], target: Target, *, label_smoothing: float, weight: Weights) -> Any:
     """−log softmax(z)ₜ = softplus(logsumexp of the other logits − zₜ), smoothed and weighted.
 
     Smoothing by ε replaces that by (1−ε) times it plus ε times its mean over all classes in the place of t,
     which is the same as adding ε·(zₜ − mean z).
     """
-    others = [logit for index, logit in enumerate(logits) if index != target]
+    if isinstance(target, Value):
+        right, others = ops.take(logits, target), ops.put(logits, target, -math.inf)
+    else:
+        right, others = logits[target], [logit for index, logit in enumerate(logits) if index != target]
     rest = others[0] if len(others) == 1 else ops.logsumexp(others)
-    loss = ops.softplus(rest - logits[target])
+    loss = ops.softplus(rest - right)
     if weight is not None:
-        return _weighted(loss, logits, target, label_smoothing, weight)
+        return _weighted(loss, logits, right, ops.take(weight, target), label_smoothing, weight)
     if label_smoothing:
-        loss = loss + (logits[target] - ops.mean(logits)) * label_smoothing
+        loss = loss + (right - ops.mean(logits)) * label_smoothing
     return loss
 
 
 def _weighted(
-    loss: Value, logits: list[Value], target: int, smoothing: float, weight: Sequence[float]
+    loss: Value, logits: list[Value], right: Value, own: Any, smoothing: float, weight: Sequence[float]
 ) -> Any:
+    """The loss weighted; `right` is the right logit and `own` the weight of its class."""
     if not smoothing:
-        return loss * weight[target]
+        return loss * own
     # Σ wₖ(logsumexp z − zₖ) is the loss of t times Σ wₖ, plus Σ wₖ(zₜ − zₖ)
     share = smoothing / len(logits)
-    apart = [(logits[target] - logit) * w for logit, w in zip(logits, weight, strict=True)]
-    return loss * ((1 - smoothing) * weight[target] + share * sum(weight)) + ops.sum(apart) * share
+    apart = [(right - logit) * w for logit, w in zip(logits, weight, strict=True)]
+    return loss * ((1 - smoothing) * own + share * sum(weight)) + ops.sum(apart) * share
 
 
-def class_of_log_probabilities(logs: list[Value], target: int, *, weight: Weights) -> Any:
+def class_of_log_probabilities(logs: list[Value], target: Target, *, weight: Weights) -> Any:
     """−(the logarithm of the right class's probability)."""
-    largest = max(float(log.data) for log in logs)
+    largest = ops.max([log.data for log in logs])
     if largest > 1e-6:  # rounding may take the logarithm of 1 a little above 0
         raise ArgumentError(f"nll: an output is {largest!r}; expected logarithms of probabilities, which are "
                             "at most 0. For raw scores take cross_entropy")
-    return -logs[target] if weight is None else logs[target] * -weight[target]
+    right = ops.take(logs, target)
+    return -right if weight is None else right * -ops.take(weight, target)

@@ -27,6 +27,7 @@ from .targets import (
     flat_output,
     paired,
 )
+from .tracing import is_traced
 
 __all__ = [
     "LOSSES", "Loss", "bce", "bce_with_logits", "cross_entropy", "flat_output", "hinge", "huber",
@@ -80,7 +81,9 @@ class Loss:
         with scope(self.name):
             losses = [self.term(output, target) for output, target in zip(rows, checked, strict=True)]
             if weight is not None:
-                value: Value = ops.sum(losses) / math.fsum(weight[target] for target in checked)
+                weights = [ops.take(weight, target) for target in checked]
+                add = ops.sum if is_traced(checked[0]) else math.fsum
+                value: Value = ops.sum(losses) / add(weights)
             else:
                 value = losses[0] if len(losses) == 1 else ops.mean(losses)
         return value

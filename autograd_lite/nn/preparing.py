@@ -21,7 +21,7 @@ from .streams import Streams
 
 __all__ = [
     "Augment", "Callback", "Data", "Plan", "as_batch_size", "as_batches", "as_callbacks", "as_count",
-    "as_limit", "as_metrics", "as_optimizer", "held_out", "optional_function",
+    "as_executor", "as_limit", "as_metrics", "as_optimizer", "held_out", "optional_function",
 ]  # fmt: skip
 
 Callback = Callable[[EpochEnd], object]
@@ -69,6 +69,8 @@ class Plan:
     patience: int | None
     restarts: Restarts
     streams: Streams
+    executor: str | None = None
+    """What runs compiled traces ("auto" picks one); None: graphs are built."""
 
 
 def held_out(validation: Any, data: Data, streams: Streams) -> tuple[list[int], Data | None]:
@@ -200,6 +202,18 @@ def as_limit(name: str, limit: Any) -> float | None:
     if not is_number(limit) or not 0 < limit < math.inf:
         raise ArgumentError(f"{name} is a finite number above 0, got {shown(limit)}")
     return float(limit)
+
+
+def as_executor(compiled: Any) -> str | None:
+    """The name of the executor that runs compiled traces; None for none."""
+    if compiled is False or compiled is None:
+        return None
+    if compiled is not True and not isinstance(compiled, str):
+        raise ArgumentError("compiled is True, False or the name of an executor, such as \"numba\", got "
+                            f"{shown(compiled)}")
+    from ..compiling.choosing import check_executor
+
+    return check_executor("auto" if compiled is True else compiled)
 
 
 def optional_function(name: str, function: Any, of: str) -> Any:

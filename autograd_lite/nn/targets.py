@@ -10,6 +10,7 @@ from ..engine import Value
 from ..errors import ArgumentError
 from ..ops.row import as_number
 from .inputs import is_list, is_number, shown
+from .tracing import is_traced
 
 __all__ = [
     "Target", "a_class", "a_number", "a_probability", "a_sign", "checked_target", "flat_output",
@@ -55,6 +56,8 @@ def checked_target(name: str, complaint: Complaint, target: Any, width: int, ind
         raise ArgumentError(f"{name}: target {index} has {len(numbers)} numbers, expected "
                             f"{expected} for a model with {width} outputs: {target!r}")
     for number in numbers:
+        if is_traced(number):  # it stands for many, which `fit` has checked
+            continue
         if wrong := _not_finite(number) or complaint(number):
             raise ArgumentError(f"{name}: target {index} is {number!r}; {wrong}")
     if not by_class:
@@ -62,6 +65,8 @@ def checked_target(name: str, complaint: Complaint, target: Any, width: int, ind
     if width < 2:
         raise ArgumentError(f"{name} needs a model with an output for each class, got 1 output. "
                             "For two classes and one output take bce_with_logits.")
+    if is_traced(numbers[0]):
+        return numbers[0]  # type: ignore[no-any-return]
     if numbers[0] >= width:
         raise ArgumentError(f"{name}: target {index} is class {numbers[0]!r}, but the model has "
                             f"only {width} outputs, for the classes 0 to {width - 1}")

@@ -56,6 +56,7 @@ def fit(
     seed: int | None = None,
     callbacks: Iterable[Callback] | Callback = (),
     progress: bool | Literal["auto"] = "auto",
+    compiled: bool | str = False,
 ) -> History:
     """Train `model` on the samples `X` with the targets `y`, and return what happened.
 
@@ -104,6 +105,13 @@ def fit(
         more `epochs` goes on, if the schedule is one that does. It holds parameters, buffers, optimizer,
         schedule, best weights, history and all generators, those of modules too; callbacks are not told of
         epochs done before. A file of another model, other data or other settings is an error.
+    `compiled`
+        With True the loss is traced once and training runs in compiled code, many times faster: the same
+        training, its numbers equal up to rounding (about 10⁻⁹ after a hundred steps). The name of an
+        executor ("llvm", "numba", "numpy", "python") chooses what runs it; True takes the best that is
+        installed, and pip install 'autograd-lite[fast]' brings it. A model or loss that cannot be traced,
+        such as one with hand-made ops, raises `CompileError`, which says why. Module hooks and `watching`
+        see the tracing only; gradients are computed for the optimizer's parameters alone.
 
     With `patience` or `restarts` the model has at the end the weights after the epoch with the lowest
     `val_loss` (`loss`), of all attempts.
@@ -148,6 +156,7 @@ def fit(
         patience=None if patience is None else preparing.as_count("patience", patience, 1),
         restarts=restarts_from(restarts),
         streams=streams,
+        executor=preparing.as_executor(compiled),
     ))
     listeners = preparing.as_callbacks(callbacks)
     every = preparing.as_count("checkpoint_every", checkpoint_every, 1)

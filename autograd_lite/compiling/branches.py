@@ -1,0 +1,170 @@
+"""One trace of a function of rows, with the kernels that run it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from . import choosing
+from .kernel import Kernel, LaneKernel
+from .reaching import reach
+from .tape import Tape
+
+if TYPE_CHECKING:
+    from .recorded import Trace
+    from .row_traces import Total
+
+__all__ = ["FEW", "Branch", "same_program"]
+
+Rows = Sequence[Sequence[float]] | Mapping[int, Sequence[float]]
+
+FEW = 4
+"""Fewer rows than this go one by one: making arrays of them takes longer."""
+
+
+class Branch:
+    """One way through the function: its tape, and what of it is wanted.
+
+    `columns` is how many numbers a row has. `places` has for each parameter of the tape its place among the
+    numbers that calls are given, in which the first `trained` are those whose gradients are wanted.
+    """
+
+    def __init__(
+        self, trace: Trace, columns: int, places: Sequence[int], trained: int, executor: str
+    ) -> None:
+        tape = trace.tape
+        self.draws = trace.draws
+        self.blank = [0.0] * len(trace.draws)
+        self.columns, self.places, self.executor = columns, list(places), executor
+        self.results = len(tape.outputs)
+        """How many numbers the function returns; what comes after them are indices of lookups."""
+        own = {tape.inputs + k: place for k, place in enumerate(places) if place < trained}
+        reached = reach(tape, tape.outputs[0], list(own))
+        self.always = sorted(own[leaf] for leaf in reached.always)
+        """The trained parameters that every row reaches."""
+        self.lookups = [
+            (self.results + k, tuple(own[leaf] if leaf >= 0 else -1 for leaf in lookup.entries))
+            for k, lookup in enumerate(reached.lookups)
+        ]
+        """For each table of parameters: the output that is its index, and the parameters in it."""
+        indices = array("i", [lookup.node for lookup in reached.lookups])
+        self.tape: Tape = replace(tape, outputs=tape.outputs + indices) if indices else tape
+        self.seeds = [1.0] + [0.0] * (len(self.tape.outputs) - 1)
+        looked_up = {leaf for lookup in reached.lookups for leaf in lookup.entries} - {-1}
+        self.wanted = sorted(reached.always | looked_up)
+        self.wanted_places = [own[leaf] for leaf in self.wanted]
+
+    # kernels
+
+    @cached_property
+    def single(self) -> Kernel:
+        """For one row."""
+        name = choosing.choose(self.tape, self.executor).name
+        return choosing.prepare(name, self.tape, self.wanted)
+
+    @cached_property
+    def lanes(self) -> LaneKernel | None:
+        """For many rows; None if they had better go one by one."""
+        name = choosing.choose_lanes(self.tape, self.executor).name
+        if not name or find_spec("numpy") is None:
+            return None
+        return choosing.prepare_lanes(name, self.tape, self.batched, self.wanted)
+
+    @property
+    def batched(self) -> list[bool]:
+        """For each leaf whether it differs from row to row."""
+        shared = self.tape.inputs - self.columns - len(self.draws)
+        inputs = [True] * self.columns + [False] * shared + [True] * len(self.draws)
+        return inputs + [False] * len(self.places)
+
+    # calls
+
+    def passes(self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]) -> bool:
+        """Whether a row goes this way; it has the numbers drawn for it at its end."""
+        return self.single.values(self._leaves(row, shared, numbers)).missed < 0
+
+    def over(
+        self, some: Sequence[int], rows: Rows, shared: Sequence[float],
+        numbers: Sequence[float], total: Total, gradients: bool,
+    ) -> list[int]:  # fmt: skip
+        """Add what the rows with these indices give to `total`; returns those that go another way."""
+        if len(some) < FEW or self.lanes is None:
+            missed = self._one_by_one(some, rows, shared, numbers, total, gradients)
+        else:
+            missed = self._side_by_side(self.lanes, some, rows, shared, numbers, total, gradients)
+        if gradients and len(missed) < len(some):
+            for place in self.always:
+                total.reached[place] = 1
+        return missed
+
+    def _one_by_one(
+        self, some: Sequence[int], rows: Rows, shared: Sequence[float],
+        numbers: Sequence[float], total: Total, gradients: bool,
+    ) -> list[int]:  # fmt: skip
+        missed, kernel, seeds = [], self.single, self.seeds
+        for index in some:
+            leaves = self._leaves(rows[index], shared, numbers)
+            result = kernel.gradients(leaves, seeds) if gradients else kernel.values(leaves)
+            if result.missed >= 0:
+                missed.append(index)
+                continue
+            self._note(index, result.outputs, total)
+            for place, slope in zip(self.wanted_places, result.gradients, strict=False):
+                total.gradient[place] += slope
+        return missed
+
+    def _side_by_side(
+        self, kernel: LaneKernel, some: Sequence[int], rows: Rows,
+        shared: Sequence[float], numbers: Sequence[float], total: Total, gradients: bool,
+    ) -> list[int]:  # fmt: skip
+        import numpy as np
+
+        batch = np.array([rows[index] for index in some], dtype=float)
+        same = np.array([*shared, *(numbers[place] for place in self.places)], dtype=float)
+        seeds = np.array(self.seeds)
+        result = kernel.gradients(batch, same, seeds) if gradients else kernel.values(batch, same)
+        ways = None if result.missed is None else result.missed.tolist()
+        missed = []
+        for k, (index, outputs) in enumerate(zip(some, result.outputs.tolist(), strict=True)):
+            if ways is not None and ways[k] >= 0:
+                missed.append(index)
+            else:
+                self._note(index, outputs, total)
+        if gradients:
+            for place, slope in zip(self.wanted_places, result.summed.tolist(), strict=True):
+                total.gradient[place] += slope
+        return missed
+
+    def _note(self, index: int, outputs: Sequence[Any], total: Total) -> None:
+        """Take down what a row gave, and which entries of tables it looked up."""
+        total.outputs[index] = outputs[: self.results] if self.lookups else outputs
+        for output, entries in self.lookups:
+            place = entries[int(outputs[output])]
+            if place >= 0:
+                total.reached[place] = 1
+
+    def _leaves(
+        self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]
+    ) -> list[float]:
+        parameters = [numbers[place] for place in self.places]
+        if not self.draws:
+            return [*row, *shared, *parameters]
+        return [*row[: self.columns], *shared, *row[self.columns :], *parameters]
+
+
+def same_program(one: Tape, other: Tape) -> bool:
+    """Whether two tapes compute the same from the same leaves."""
+    return (
+        one.inputs == other.inputs
+        and list(map(id, one.parameters)) == list(map(id, other.parameters))
+        and one.codes == other.codes
+        and one.starts == other.starts
+        and one.operands == other.operands
+        and one.outputs == other.outputs
+        and one.constants.tobytes() == other.constants.tobytes()
+        and [guard[:2] for guard in one.guards] == [guard[:2] for guard in other.guards]
+    )
