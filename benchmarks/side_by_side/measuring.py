@@ -71,6 +71,8 @@ class Row:
     minimum: float = math.nan
     setup: float = math.nan
     difference: float = math.nan
+    bytes: float = math.nan
+    """Of memory for one operation."""
     trouble: str = ""
     note: str = ""
     rounds: int = 0

@@ -145,3 +145,22 @@ class Batch:
         """The sum over all samples, one by one."""
         pairs = zip(self.points.tolist(), self.targets.tolist(), strict=True)
         return programs.total(self.sample(flat, x, target, maths) for x, target in pairs)
+
+
+@dataclass
+class Graph:
+    """A graph of any size: a "chain", in which every operation waits for the one before, or a "wide" sum."""
+
+    kind: str
+    operations: int
+    start: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if self.kind == "chain":
+            self.start = np.array([0.5, 1.0 - 1e-6, 1e-6])
+        else:
+            self.start = np.random.default_rng(2).normal(size=self.operations // 2)
+
+    def loss(self, flat: Any, maths: programs.Maths | None = None) -> Any:
+        """The program, on any numbers."""
+        return programs.chain(*flat, self.operations) if self.kind == "chain" else programs.wide(flat)

@@ -8,7 +8,9 @@ from typing import Any
 
 from ..measuring import Engine
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor
+from ..workloads import Batch, Demo, Gpt, Graph, Xor
+
+Pass = Demo | Gpt | Batch | Graph
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Way:
     """What is to be done before the program runs."""
 
 
-def bound(work: Demo | Gpt | Batch, parameters: list[Any], maths: Maths) -> Callable[[], Any]:
+def bound(work: Pass, parameters: list[Any], maths: Maths) -> Callable[[], Any]:
     """The program, ready to be run on these parameters."""
     if isinstance(work, Gpt):
         matrices = work.by_name(parameters)
@@ -35,13 +37,13 @@ def bound(work: Demo | Gpt | Batch, parameters: list[Any], maths: Maths) -> Call
     return lambda: work.loss(parameters, maths)
 
 
-def start_of(work: Demo | Gpt | Batch | Xor) -> list[float]:
+def start_of(work: Pass | Xor) -> list[float]:
     """All parameters in one list."""
     numbers: list[float] = (work.flat(work.start) if isinstance(work, Gpt) else work.start).tolist()
     return numbers
 
 
-def one_pass(work: Demo | Gpt | Batch, way: Way, note: str = "") -> Engine:
+def one_pass(work: Pass, way: Way, note: str = "") -> Engine:
     """An engine that builds the graph, differentiates it and drops it."""
     parameters = [way.number(number) for number in start_of(work)]
     program = bound(work, parameters, way.maths)

@@ -12,11 +12,12 @@ import numpy as np
 
 from ..measuring import Engine, Makers
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor
+from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import start_of
 
 NAME, NEEDS = "CasADi SX", "casadi"
 LEFT_OUT: dict[str, str] = {}
+LARGEST_GRAPH = {NAME: 1_000_000}
 
 
 def maths() -> Maths:
@@ -47,7 +48,7 @@ def buffered(function: Any, arguments: list[Any]) -> tuple[Callable[[], None], l
     return call, results
 
 
-def one_pass(work: Demo | Gpt) -> Engine:
+def one_pass(work: Demo | Gpt | Graph) -> Engine:
     """Loss and gradient as one function of all parameters."""
     import casadi as ca
 
@@ -127,3 +128,7 @@ def _training(work: Xor) -> Engine:
         return parameters.copy()
 
     return Engine(run, numbers)
+
+
+def graph(work: Graph) -> Makers:
+    return {NAME: lambda: one_pass(work)}

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..measuring import Engine, Makers
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor, joined, split
+from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from . import array_programs
 
 NAME, NEEDS = "HIPS autograd", "autograd"
 SCALARS = f"{NAME}, scalars"
 LEFT_OUT = {"gpt": "scalars: a second a pass", "batch": "scalars: arrays are its way"}
+LARGEST_GRAPH = {SCALARS: 1_000}
 
 
 def maths() -> Maths:
@@ -42,11 +43,11 @@ def _arrays(loss: Callable[[Any], Any], parts: Any, flat: Callable[[Any], Any]) 
 def _scalars(loss: Callable[[Any], Any], start: Any) -> Engine:
     from autograd import value_and_grad
 
-    both, start = value_and_grad(loss), start.tolist()
+    both, start = value_and_grad(lambda flat: loss([flat[k] for k in range(start.size)])), start.copy()
 
     def numbers() -> Any:
         value, gradients = both(start)
-        return [float(value), *map(float, gradients)]
+        return [float(value), *gradients]
 
     return Engine(lambda: both(start), numbers)
 
@@ -107,3 +108,7 @@ def _training(work: Xor, stepped: Callable[[list[Any]], list[Any]]) -> Engine:
         return joined(parts)
 
     return Engine(run, numbers, idiom="arrays")
+
+
+def graph(work: Graph) -> Makers:
+    return {SCALARS: lambda: _scalars(work.loss, work.start)}

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..measuring import Engine, Makers
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor, joined, split
+from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from . import array_programs
 
 NAME, NEEDS = "JAX jit", "jax"
 LOOP = f"{NAME}, in the loop"
 LEFT_OUT = dict.fromkeys(("demo", "gpt", "batch"), "scalars: XLA takes minutes to compile them")
+LARGEST_GRAPH = {NAME: 1_000_000}
 
 
 def jax_in_float64() -> Any:
@@ -133,3 +134,17 @@ def _loop(work: Xor, loss: Callable[[Any], Any], start: Any, steps: int = 2000) 
         return joined(train(first, work.checked_steps))
 
     return Engine(run, numbers, idiom="arrays", units=steps, note="the whole training compiled")
+
+
+def graph(work: Graph) -> Makers:
+    """The chain as a loop (`lax.scan`), the wide sum on an array."""
+    jax = jax_in_float64()
+
+    def chain(flat: Any) -> Any:
+        x, w, b = flat
+        return jax.lax.scan(lambda x, _: (x * w + b, None), x, length=work.operations // 2)[0]
+
+    def wide(flat: Any) -> Any:
+        return jax.numpy.sum(flat * flat)
+
+    return {NAME: lambda: _pass(chain if work.kind == "chain" else wide, work.start, np.asarray)}

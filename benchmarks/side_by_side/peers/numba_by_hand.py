@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..measuring import Engine, Makers
-from ..workloads import Batch, Demo, Gpt, Xor, blocks
+from ..workloads import Batch, Demo, Gpt, Graph, Xor, blocks
 
 NAME, NEEDS = "numba by hand", "numba"
 LOOP = f"{NAME}, in the loop"
 LEFT_OUT: dict[str, str] = {}
+LARGEST_GRAPH = {NAME: 1_000_000}
 
 
 def _engine(both: Callable[[], tuple[float, Any]], flat: Callable[[Any], Any]) -> Engine:
@@ -333,3 +334,43 @@ def _gpt(work: Gpt) -> Engine:
         return kernel(tokens, work.heads, *matrices, *gradients), gradients
 
     return _engine(both, lambda found: np.concatenate([matrix.ravel() for matrix in found]))
+
+
+@cache
+def graph_kernels() -> dict[str, Any]:
+    """The chain, keeping each x for the way back, and the sum of squares."""
+    from numba import njit
+
+    @njit(error_model="numpy")
+    def chain(p, slopes, kept):  # type: ignore[no-untyped-def]
+        x, w, b = p
+        for k in range(kept.size):
+            kept[k] = x
+            x = x * w + b
+        dx, dw, db = 1.0, 0.0, 0.0
+        for k in range(kept.size - 1, -1, -1):
+            db += dx
+            dw += dx * kept[k]
+            dx *= w
+        slopes[0], slopes[1], slopes[2] = dx, dw, db
+        return x
+
+    @njit(fastmath=True, error_model="numpy")
+    def wide(p, slopes, kept):  # type: ignore[no-untyped-def]
+        s = 0.0
+        for k in range(p.size):
+            s += p[k] * p[k]
+            slopes[k] = 2.0 * p[k]
+        return s
+
+    return {"chain": chain, "wide": wide}
+
+
+def graph(work: Graph) -> Makers:
+    kernel, slopes = graph_kernels()[work.kind], np.empty_like(work.start)
+    kept = np.empty(work.operations // 2 if work.kind == "chain" else 0)
+
+    def both() -> tuple[float, Any]:
+        return kernel(work.start, slopes, kept), slopes
+
+    return {NAME: lambda: _engine(both, lambda found: found)}

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..measuring import Engine, Makers
-from ..workloads import Array, Batch, Demo, Gpt, Xor, joined, split
+from ..workloads import Array, Batch, Demo, Gpt, Graph, Xor, joined, split
 
 NAME, NEEDS = "NumPy by hand", "numpy"
 LEFT_OUT: dict[str, str] = {}
+LARGEST_GRAPH = {NAME: 1_000_000}
 
 
 def _pass(both: Callable[[], tuple[float, list[Array]]], flat: Callable[[Any], Any]) -> Engine:
@@ -149,3 +150,12 @@ def gpt(work: Gpt) -> Makers:
         return work.flat({**gradients, **parted})
 
     return {NAME: lambda: _pass(both, flat)}
+
+
+def graph(work: Graph) -> Makers:
+    x = work.start
+
+    def both() -> tuple[float, Array]:
+        return float(x @ x), 2.0 * x
+
+    return {NAME: lambda: _pass(both, lambda slopes: slopes)} if work.kind == "wide" else {}

@@ -7,12 +7,13 @@ from typing import Any
 
 from ..measuring import Engine, Makers
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor, joined, split
+from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from .building import Way, one_pass, training
 
 NAME, NEEDS = "PyTorch", "torch"
 SCALARS = f"{NAME}, scalars"
 LEFT_OUT = {"gpt": "scalar tensors: a second a pass", "batch": "scalar tensors: tensors are its way"}
+LARGEST_GRAPH = {SCALARS: 10_000}
 
 
 def torch_on_one_thread() -> Any:
@@ -159,3 +160,7 @@ def xor(work: Xor) -> Makers:
 
     layers = Engine(trainer()[0], numbers, idiom="arrays", note="nn.Sequential, optim.SGD")
     return {NAME: lambda: layers, SCALARS: lambda: training(work, way())}
+
+
+def graph(work: Graph) -> Makers:
+    return {SCALARS: lambda: one_pass(work, way())}

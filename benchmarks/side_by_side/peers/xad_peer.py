@@ -7,12 +7,13 @@ from typing import Any
 
 from ..measuring import Makers
 from ..programs import Maths
-from ..workloads import Batch, Demo, Gpt, Xor
+from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import Way, one_pass, training
 
 NAME, NEEDS = "XAD", "xad"
 LARGEST_BATCH = 64
 LEFT_OUT = {"batch": f"batches above {LARGEST_BATCH}: a recording for each sample"}
+LARGEST_GRAPH = {NAME: 1_000_000}
 _tapes: list[Any] = []
 
 
@@ -67,3 +68,7 @@ def batch(work: Batch) -> Makers:
 
 def xor(work: Xor) -> Makers:
     return {NAME: lambda: training(work, way())}
+
+
+def graph(work: Graph) -> Makers:
+    return {NAME: lambda: one_pass(work, way())}
