@@ -48,7 +48,7 @@ class Trace:
 
     def values(self) -> list[Value]:
         """The outputs as Values of a graph of their own, with the numbers of this run."""
-        nodes = self._nodes()
+        nodes = self.nodes()
         outputs = [nodes[node] for node in self.tape.outputs]
         return [output if isinstance(output, Value) else Value(output) for output in outputs]
 
@@ -71,7 +71,7 @@ class Trace:
         """
         tape = self.tape
         rows: list[tuple[str, ...]] = [("node", "what", "operands", "value", "source")]
-        for node, value in enumerate(self._nodes()):
+        for node, value in enumerate(self.nodes()):
             number = value._data if isinstance(value, Value) else value
             operation = node - tape.first_operation
             what, operands, source = _leaf_text(tape, node), "", ""
@@ -93,8 +93,8 @@ class Trace:
             lines.append(f"guard  {guard.node} is {guard.expected:g}: {guard.text}{where}")
         return "\n".join(lines)
 
-    def _nodes(self) -> list[Any]:
-        """A Value for every node, constants as plain numbers, with the numbers of this run."""
+    def nodes(self) -> list[Any]:
+        """A Value for every node of the tape, constants as plain numbers, with the numbers of this run."""
         tape = self.tape
         names = (*tape.names, *[""] * (tape.leaves - len(tape.names)))
         numbers = (*self.numbers, *[parameter._data for parameter in tape.parameters])
