@@ -81,8 +81,8 @@ class _Driver:
         with code.loop(code.arguments[1], code.arguments[2]) as group:
             first = b.mul(group.index, job.number("group"))
             last = self._least(b.add(first, job.number("group")), job.number("chunks"))
-            with self._when_differentiating():
-                self._clear("gu", b.mul(job.number("shared"), code.integer(PARTS)))
+            for which in (0, 1):
+                b.store(ir.Constant(F64, 0.0), self._flag(group.index, which))
             with code.loop(first, last) as chunk:
                 self._chunk(b.mul(chunk.index, job.number("pitch")), group.index)
             with self._when_differentiating():
@@ -153,6 +153,8 @@ class _Driver:
     def _guards(self, start: ir.Value, filled: ir.Value, lanes: ir.Value, group: ir.Value) -> None:
         """For each sample the first guard that missed (`tape.passes`)."""
         code, b, job = self.code, self.code.builder, self.job
+        with code.loop(self.zero, lanes, WIDTH) as lane:
+            code.store(code.splat(-1.0), job.pointer("missed"), b.add(start, lane.index))
         with code.loop(self.zero, job.number("guards")) as guard:
             row = b.mul(self._slot("guard_slots", guard.index), job.number("pitch"))
             expected = code.spread(b.load(code.at(job.pointer("expected"), guard.index)))
@@ -213,6 +215,7 @@ class _Driver:
                         b.store(ir.Constant(F64, 1.0), flag)
 
     def _reduce(self, group: ir.Value) -> None:
+        """The sums of a group; what they were summed in is 0 again."""
         code, b, job = self.code, self.code.builder, self.job
         count = job.number("shared")
         first = b.mul(group, count)
@@ -223,6 +226,7 @@ class _Driver:
                 code.at(job.pointer("gu"), b.mul(each.index, code.integer(PARTS))), eight.as_pointer()
             )
             total = Vector(code, b.load(pointer, align=8)).sum()
+            b.store(ir.Constant(eight, [ir.Constant(F64, 0.0)] * PARTS), pointer, align=8)
             b.store(total, code.at(job.pointer("sums"), b.add(first, each.index)))
             with code.when(b.fcmp_unordered("uno", total, total)):
                 b.store(ir.Constant(F64, 1.0), flag)

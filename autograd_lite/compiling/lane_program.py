@@ -26,12 +26,19 @@ class Program:
         self._listed = plan.listed.tolist()
         self._constants = self._constant_slots()
         self._parts: dict[str, Any] = {}
+        self._places: dict[str, int] = {}
 
     def addresses(self, part: str) -> Any:
         """For each instruction the address of its kernel for a part: once, forward, backward or careful."""
         if part not in self._parts:
             self._parts[part] = self._compiled(part)
         return self._parts[part]
+
+    def address(self, part: str) -> int:
+        """Where the array `addresses(part)` begins."""
+        if part not in self._places:
+            self._places[part] = int(self.addresses(part).__array_interface__["data"][0])
+        return self._places[part]
 
     def _compiled(self, part: str) -> Any:
         keys = [self._key(line, part) for line in self._lines]

@@ -105,8 +105,8 @@ class Expression:
                         simpler = as_symbol(_FORMS.get(op.name, form)(*packed, *symbol.immediates))
                     except TypeError as error:
                         raise ArgumentError(
-                            f'the row {op.name!r} cannot be computed in lanes: give it natives={{"c": …}}, or a '
-                            "forward rule of operators, where and other rows"
+                            f'the row {op.name!r} cannot be computed in lanes: give it natives={{"c": …}}, '
+                            "or a forward rule of operators, where and other rows"
                         ) from error
             self._simpler[symbol.key] = simpler
         return self._simpler[symbol.key]
