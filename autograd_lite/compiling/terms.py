@@ -135,7 +135,8 @@ def partials_of(builder: TapeBuilder, code: int, nodes: Sequence[int], value: in
 @cache
 def _forms(code: int, immediates: tuple[float, ...]) -> _Program:
     row = ROWS[code]
-    return _program(lambda *a: (row.forward(*a, *immediates),), row.arity or 0)
+    form: Any = row.native if row.intrinsic else row.forward
+    return _program(lambda *a: (form(*a, *immediates),), row.arity or 0)
 
 
 def forward_of(builder: TapeBuilder, code: int, nodes: Sequence[int]) -> int:

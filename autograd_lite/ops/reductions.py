@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from ..errors import ArgumentError, ValueTypeError
-from .elementary import detach, exp, log, maximum, minimum, where
+from .elementary import absolute, detach, exp, hypot, log, maximum, minimum, where
 from .row import INF, NAN, Op, as_number
 
 LISTS = ((1.5, -2.0, 0.5), (3.0,), (0.1, 0.2, 0.3, 0.4))
@@ -101,6 +101,7 @@ largest = Op("max", "the largest of a₁ … aₙ", native=_largest, forward=lam
 smallest = Op("min", "the smallest of a₁ … aₙ", native=_smallest, forward=lambda a: reduce(minimum, a), arity=None,
               kink="all ties share evenly", latex=r"\min_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
 norm = Op("norm", "sqrt(a₁² + … + aₙ²) without overflow", native=lambda a: math.hypot(*a), arity=None, symbol="‖·‖",
+          forward=lambda a: absolute(a[0]) if len(a) == 1 else reduce(hypot, a),
           natives={"js": "Math.hypot"}, latex=r"\sqrt{\sum_i a_i^2}", kink="slopes 0 at the origin",
           partials=lambda a, y: tuple(value / where(y == 0.0, 1.0, y) for value in a),
           display=lambda a, y: tuple(value / y for value in a),
