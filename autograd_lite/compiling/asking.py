@@ -24,7 +24,7 @@ from .tracer import trace
 from .traces import Family
 from .wanting import Request
 
-__all__ = ["Given", "Gradients", "HessianVector", "Jacobian", "Question", "Values", "traced"]
+__all__ = ["Given", "Gradients", "HessianVector", "Jacobian", "Question", "Values", "check_single", "traced"]
 
 
 class Given(NamedTuple):
@@ -144,13 +144,18 @@ class Gradients(Question):
         return self.request.of(replay).gradients_kernel().gradients(leaves)
 
     def shaped(self, given: Given, replay: Replay, leaves: Numbers, result: Result) -> Any:
-        _check_single(replay.trace.result)
+        check_single(replay.trace.result)
         return float(result.outputs[0]), self.request.of(replay).shaped(result.gradients)
 
     def eager(self, given: Given) -> Any:
+        value, found = self.by_parts(given)
+        return value, self.request.shaped(found)
+
+    def by_parts(self, given: Given) -> tuple[float, list[list[float]]]:
+        """What the function itself says, the gradients by each part of the request as a list of numbers."""
         inputs = [Value(number) for number in given.numbers]
         output = given.run(inputs)
-        _check_single(output)
+        check_single(output)
         places = self.request.among(inputs)
         return _number(output), self.request.added_up(places, _slopes(output, places))
 
@@ -188,7 +193,9 @@ class Jacobian(Question):
         returned = given.run(inputs)
         places = self.request.among(inputs)
         outputs = flatten(returned)[0]
-        rows = [self.request.added_up(places, _slopes(output, places)) for output in outputs]
+        rows = [
+            self.request.shaped(self.request.added_up(places, _slopes(output, places))) for output in outputs
+        ]
         return _rows_shaped(returned, rows)
 
 
@@ -230,13 +237,13 @@ class HessianVector(Question):
         return Result(-1, (), found[len(found) - len(wanted.nodes) :])
 
     def shaped(self, given: Given, replay: Replay, leaves: Numbers, result: Result) -> Any:
-        _check_single(replay.trace.result)
+        check_single(replay.trace.result)
         return self.request.of(replay).shaped(result.gradients)
 
     def eager(self, given: Given) -> Any:
         inputs = [Value(number) for number in given.numbers]
         output = given.run(inputs)
-        _check_single(output)
+        check_single(output)
         places = self.request.among(inputs)
         direction: dict[Value, float] = {}
         for part, numbers in zip(places, self.directions, strict=True):
@@ -249,7 +256,7 @@ class HessianVector(Question):
                 gradients(output, direction, create_graph=True), direction.values(), strict=True
             ):
                 along = along + slope * number
-        return self.request.added_up(places, _slopes(along, places))
+        return self.request.shaped(self.request.added_up(places, _slopes(along, places)))
 
 
 Places = Sequence[Sequence[Sequence[Value]]]
@@ -271,7 +278,8 @@ def _rows_shaped(returned: Any, rows: list[Any]) -> Any:
     return flatten(returned)[1](rows)
 
 
-def _check_single(result: Any) -> None:
+def check_single(result: Any) -> None:
+    """Raise `ValueTypeError` for a result that is not one number."""
     if isinstance(result, (list, tuple, dict)) or is_array(result):
         raise ValueTypeError(
             "a gradient needs a function whose result is one number, got a "

@@ -62,7 +62,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the function gives. Raises whatever the function raises."""
-        if _runs_itself():
+        if runs_itself():
             return self._function(*args, **named)
         family, numbers, arguments = self._read(args, named)
         replay = family.latest
@@ -89,7 +89,7 @@ class Compiled:
         >>> f.value_and_grad(0.0, 2.0)
         (0.0, (2.0, 0.0))
         """
-        if _runs_itself() and _is_positions(wrt):
+        if runs_itself() and _is_positions(wrt):
             return functional.value_and_grad(self._function, _positions(wrt, args))(*args, **named)
         family, numbers, arguments = self._read(args, named)
         request = self._request(family, wrt, arguments)
@@ -123,7 +123,7 @@ class Compiled:
         >>> compile(lambda x: [x[0] * x[1], x[0] + x[1]], executor="python").jacobian([2.0, 3.0])
         [[3.0, 2.0], [1.0, 1.0]]
         """
-        if _runs_itself() and _is_positions(wrt):
+        if runs_itself() and _is_positions(wrt):
             return functional.jacobian(self._function, _positions(wrt, args))(*args, **named)
         family, numbers, arguments = self._read(args, named)
         return self._answer(Jacobian(self._request(family, wrt, arguments)), family, numbers, arguments)
@@ -328,7 +328,7 @@ def compile(
     return Compiled(f, Settings(check_executor(executor), fuse, traces, threads), static, verify)
 
 
-def _runs_itself() -> bool:
+def runs_itself() -> bool:
     """Whether the plain function must run: it is being recorded, differentiated or examined from outside."""
     if switches.count:
         mode = current_mode()

@@ -87,7 +87,8 @@ class Replay:
         self.kernels: dict[tuple[int, ...], Kernel] = {}
         self.values: Kernel | None = None
         """Any of them: all give values."""
-        self.batches: dict[Any, LaneKernel] = {}
+        self.batches: dict[Any, Any] = {}
+        """What `map` has made ready."""
         self.used = 0
         """When it was last preferred to the others."""
         self.trace_seconds = trace_seconds
@@ -127,6 +128,24 @@ class Replay:
                 if kernel is None:
                     kernel = self.values = self.kernels[wanted] = self.prepared(self.tape, wanted)
         return kernel
+
+    def lanes(self, batched: Sequence[bool], wanted: tuple[int, ...]) -> LaneKernel | None:
+        """A kernel for batches; None if single calls one after the other are the way."""
+        settings = self.settings
+        while True:
+            choice = choosing.choose_lanes(self.tape, settings.executor)
+            if not choice.name:
+                return None
+            start = perf_counter()
+            try:
+                return choosing.prepare_lanes(
+                    choice.name, self.tape, batched, wanted, fuse=settings.fuse, threads=settings.threads
+                )
+            except CompileError:
+                if choosing.choose_lanes(self.tape, settings.executor).name == choice.name:
+                    raise
+            finally:
+                self.prepare_seconds += perf_counter() - start
 
     def prepared(self, tape: Tape, wanted: tuple[int, ...]) -> Kernel:
         """A kernel for this tape, or one derived from it."""

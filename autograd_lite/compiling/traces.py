@@ -77,7 +77,7 @@ class Family:
         self._last_rerun = 0
         self._rest = _FIRST_REST
         self._resting_until = -1
-        self._last_missed: GuardMisses | None = None
+        self.last_missed: GuardMisses | None = None
 
     # --- finding --------------------------------------------------------------------------------------------
 
@@ -88,8 +88,7 @@ class Family:
         if self.resting:
             return None
         missed: list[tuple[Replay, int]] = []
-        known = [replay for replay in self.replays if replay.holds]
-        candidates = sorted(known, key=self._by_use, reverse=True)
+        candidates = self.known()
         while candidates:
             replay = candidates[0]
             leaves = replay.leaves(numbers)
@@ -102,9 +101,14 @@ class Family:
             missed.append((replay, result.missed))
             candidates = others_at(candidates, replay, result.missed)
         for each, guard in missed:
-            self._last_missed = self.misses_of(each, guard)
-            self._last_missed.misses += 1
+            self.last_missed = self.misses_of(each, guard)
+            self.last_missed.misses += 1
         return None
+
+    def known(self) -> list[Replay]:
+        """The traces that hold, the most recently used first."""
+        holding = [replay for replay in self.replays if replay.holds]
+        return sorted(holding, key=self._by_use, reverse=True)
 
     def promote(self, replay: Replay) -> None:
         """The next call tries this one first."""
@@ -137,7 +141,7 @@ class Family:
         self.reruns += 1
         if not self.replays:
             return
-        miss = self._last_missed
+        miss = self.last_missed
         if miss is not None:
             miss.reruns += 1
             passed = self.calls - miss.since + 1
@@ -173,6 +177,8 @@ class Family:
     def forget_requests(self) -> None:
         """Make room for others."""
         self.requests = {}
+        for replay in self.replays:
+            replay.batches = {}
 
     def misses_of(self, replay: Replay, guard: int) -> GuardMisses:
         """The account of one guard; the same question at the same place has one in all traces."""

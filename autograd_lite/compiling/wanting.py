@@ -85,17 +85,17 @@ class Request:
             for part in self.parts
         ]  # fmt: skip
 
-    def added_up(self, places: Sequence[Sequence[Sequence[Value]]], slopes: Mapping[Value, float]) -> Any:
-        """Derivatives by those Values, as the caller gets them."""
-        return self.shaped(
-            [[float(sum(slopes[value] for value in values)) for values in part] for part in places]
-        )
+    def added_up(
+        self, places: Sequence[Sequence[Sequence[Value]]], slopes: Mapping[Value, float]
+    ) -> list[list[float]]:
+        """Derivatives by those Values, for each part."""
+        return [[float(sum(slopes[value] for value in values)) for values in part] for part in places]
 
 
 class Wanted:
     """A request, for one trace: which nodes its gradients are those of."""
 
-    __slots__ = ("_places", "_second", "_spans", "kernel", "nodes", "replay", "request")
+    __slots__ = ("_second", "_spans", "kernel", "nodes", "places", "replay", "request")
 
     def __init__(self, request: Request, replay: Replay) -> None:
         self.request = request
@@ -107,17 +107,18 @@ class Wanted:
         for k, parameter in enumerate(replay.parameters):
             known.setdefault(id(parameter), []).append(replay.tape.inputs + k)
         nodes: dict[int, int] = {}  # each node, and where its gradient stands
-        self._places: list[list[list[int]]] = []
+        self.places: list[list[list[int]]] = []
+        """For each part, for each of its numbers, where its gradients stand in the order of `nodes`."""
         for part in request.parts:
             if part.values is None:
                 wanted = [[node] for node in part.inputs]
             else:
                 wanted = [known.get(id(value), []) for value in part.values]
-            self._places.append([[nodes.setdefault(node, len(nodes)) for node in each] for each in wanted])
+            self.places.append([[nodes.setdefault(node, len(nodes)) for node in each] for each in wanted])
         self.nodes = tuple(nodes)
         # nearly always each part is a run of gradients, of one node each
         spans, start, plain = [], 0, True
-        for each in self._places:
+        for each in self.places:
             plain = plain and each == [[start + k] for k in range(len(each))]
             spans.append(slice(start, start + len(each)))
             start += len(each)
@@ -150,12 +151,12 @@ class Wanted:
 
     def of(self, part: int, numbers: Sequence[float]) -> list[float]:
         """The gradients of one part; a Value that stands in several places has the sum of theirs."""
-        return [float(sum(map(numbers.__getitem__, places))) for places in self._places[part]]
+        return [float(sum(map(numbers.__getitem__, places))) for places in self.places[part]]
 
     def spread(self, each: Sequence[Sequence[float]]) -> list[float]:
         """A number for each node, from numbers for each part: a direction."""
         found = [0.0] * len(self.nodes)
-        for places, numbers in zip(self._places, each, strict=True):
+        for places, numbers in zip(self.places, each, strict=True):
             for nodes, number in zip(places, numbers, strict=True):
                 for node in nodes:
                     found[node] += number
