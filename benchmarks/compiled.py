@@ -21,7 +21,7 @@ from side_by_side.machine import limit_threads
 
 limit_threads()  # before NumPy is imported
 
-from side_by_side import machine, suite, table  # noqa: E402
+from side_by_side import machine, picture, suite, table  # noqa: E402
 
 
 def main() -> None:
@@ -42,9 +42,12 @@ def main() -> None:
         print(f"without {name}: {reason}")
     outcomes = []
     for name in options.only or known:
-        found = known[name](modules, quick=options.quick)
-        outcomes.append(found)
-        print(f"\n{table.outcome(found, 'autograd-lite, numba')}", flush=True)
+        for found in known[name](modules, options.quick):
+            outcomes.append(found)
+            print(f"\n{table.outcome(found)}", flush=True)
+    if options.picture:
+        drawn = picture.picture(outcomes, about=machine.short(described))
+        options.picture.write_text(drawn, encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(report(described, missing, outcomes), indent=2), encoding="utf-8")
 

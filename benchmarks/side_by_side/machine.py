@@ -40,6 +40,11 @@ def describe() -> dict[str, object]:
     }
 
 
+def short(described: dict[str, object]) -> str:
+    """The machine in one line."""
+    return f"{described['cpu']}, one thread, float64, Python {described['python']}; medians, logarithmic axes"
+
+
 def version(package: str) -> str:
     """The version of an installed package, or ""."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from . import measuring, peers, programs
+from . import measuring, peers, programs, scaling, starting, trainings
 from .measuring import Outcome
 from .workloads import Batch, Demo, Gpt, Xor
 
@@ -64,7 +64,7 @@ def passes(name: str, title: str, work: Work, unit: str = "pass") -> Callable[..
     return run
 
 
-def workloads() -> dict[str, Callable[..., Outcome]]:
+def workloads() -> dict[str, Callable[[Sequence[ModuleType], bool], list[Outcome]]]:
     """By the name that `--only` takes."""
     here = [
         passes("demo", "micrograd's demo: 2-16-16-1, ReLU, 20 samples, loss and gradients", Demo()),
@@ -74,7 +74,15 @@ def workloads() -> dict[str, Callable[..., Outcome]]:
     for samples in (1, 64, 4096):
         title = f"batch of {samples:,} through 2-16-16-1, tanh: losses and summed gradients"
         here.append(passes(f"batch-{samples}", title, Batch(samples)))
-    return {run.__name__: run for run in here}
+    return {
+        **{run.__name__: lambda modules, quick, run=run: [run(modules, quick=quick)] for run in here},
+        "xor-cold": lambda modules, quick: [starting.xor_from_nothing(modules, quick=quick)],
+        "textbook": lambda modules, quick: [trainings.textbook(modules, quick=quick)],
+        "graphs": lambda modules, quick: scaling.outcomes(modules, quick=quick),
+        "start": lambda modules, quick: [
+            starting.imports(modules, quick=quick), starting.ready(modules, quick=quick)
+        ],
+    }
 
 
 def modules(names: Sequence[str] = ()) -> tuple[list[ModuleType], dict[str, str]]:

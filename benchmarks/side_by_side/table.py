@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from .measuring import Outcome, Row
 
@@ -15,8 +16,6 @@ def seconds(value: float) -> str:
     >>> seconds(0.0000123), seconds(4.0)
     ('12.3 µs', '4.00 s ')
     """
-    if value != value:
-        return "–"
     size, unit = next((pair for pair in _UNITS if value >= 0.9995 * pair[0]), _UNITS[-1])
     number = value / size
     digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
@@ -34,25 +33,54 @@ def machine(described: dict[str, Any]) -> str:
     )
 
 
-def outcome(found: Outcome, base: str) -> str:
-    """One workload: the quickest engine first; ratios to the engine `base`."""
-    reference = found.row(base)
+def outcome(found: Outcome) -> str:
+    """One workload: the quickest engine first; ratios to the library's quickest compiled one."""
     timed = sorted((row for row in found.rows if not row.trouble), key=lambda row: row.median)
-    heads = (f"a {found.unit}", "least", "ns an op", "times ours", "to get ready", "differs")
-    lines = [
-        f"{found.title} ({found.operations:,.0f} scalar operations)",
-        f"{'':<38}{'':<9}" + "".join(f"{head:>13}" for head in heads),
-    ]
-    lines += [_line(row, found, reference) for row in timed]
-    lines += [f"{row.name:<38}{row.trouble}" for row in found.rows if row.trouble]
+    base = next((row for row in timed if is_ours(row)), None)
+    size = f" ({found.operations:,.0f} scalar operations)" if found.operations else ""
+    shown = [column for column in _COLUMNS if any(column.text(row, found, base) for row in timed)]
+    heads = "".join(f"{column.head or f'a {found.unit}':>14}" for column in shown)
+    lines = [f"{found.title}{size}", f"{'':<{_NAME + 9}}{heads}"]
+    for row in timed:
+        cells = "".join(f"{column.text(row, found, base):>14}" for column in shown)
+        lines.append(f"{row.name:<{_NAME}}{row.idiom:<9}{cells}  {row.note}".rstrip())
+    lines += [f"{row.name:<{_NAME}}{row.trouble}" for row in found.rows if row.trouble]
     return "\n".join(lines)
 
 
-def _line(row: Row, found: Outcome, reference: Row | None) -> str:
-    ratio = f"{row.median / reference.median:.2f}" if reference else "–"
-    cells = (
-        seconds(row.median), seconds(row.minimum), f"{1e9 * row.median / found.operations:.2f}", ratio,
-        seconds(row.setup), f"{row.difference:.0e}",
-    )  # fmt: skip
-    note = f"  {row.note}" if row.note else ""
-    return f"{row.name:<38}{row.idiom:<9}" + "".join(f"{cell:>13}" for cell in cells) + note
+def is_ours(row: Row) -> bool:
+    """Whether it is this library, compiled."""
+    return row.name.startswith("autograd-lite, ") and "eager" not in row.name
+
+
+class _Column(NamedTuple):
+    head: str
+    text: Callable[[Row, Outcome, Row | None], str]
+
+
+def _known(value: float, form: str) -> str:
+    return format(value, form) if value == value else ""
+
+
+def _seconds(value: float) -> str:
+    return seconds(value) if value == value else ""
+
+
+def _each(row: Row, found: Outcome, base: Row | None) -> str:
+    return f"{1e9 * row.median / found.operations:.2f}" if found.operations else ""
+
+
+def _ratio(row: Row, found: Outcome, base: Row | None) -> str:
+    return f"{row.median / base.median:.2f}" if base else ""
+
+
+_NAME = 42
+_COLUMNS = (
+    _Column("", lambda row, found, base: _seconds(row.median)),
+    _Column("least", lambda row, found, base: _seconds(row.minimum)),
+    _Column("ns an op", _each),
+    _Column("times ours", _ratio),
+    _Column("to get ready", lambda row, found, base: _seconds(row.setup)),
+    _Column("bytes an op", lambda row, found, base: _known(row.bytes, ",.0f")),
+    _Column("differs", lambda row, found, base: _known(row.difference, ".0e")),
+)

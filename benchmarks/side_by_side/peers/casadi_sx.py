@@ -16,6 +16,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import start_of
 
 NAME, NEEDS = "CasADi SX", "casadi"
+IMPORT = "casadi"
 LEFT_OUT: dict[str, str] = {}
 LARGEST_GRAPH = {NAME: 1_000_000}
 

@@ -13,6 +13,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from . import array_programs
 
 NAME, NEEDS = "HIPS autograd", "autograd"
+IMPORT = "autograd.numpy"
 SCALARS = f"{NAME}, scalars"
 LEFT_OUT = {"gpt": "scalars: a second a pass", "batch": "scalars: arrays are its way"}
 LARGEST_GRAPH = {SCALARS: 1_000}

@@ -16,6 +16,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from . import array_programs
 
 NAME, NEEDS = "JAX jit", "jax"
+IMPORT = "jax"
 LOOP = f"{NAME}, in the loop"
 LEFT_OUT = dict.fromkeys(("demo", "gpt", "batch"), "scalars: XLA takes minutes to compile them")
 LARGEST_GRAPH = {NAME: 1_000_000}

@@ -16,6 +16,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import Way, one_pass, training, with_attributes
 
 NAME, NEEDS = "micrograd", "micrograd"
+IMPORT = "micrograd.nn"
 LARGEST_BATCH = 64
 LEFT_OUT = {"batch": f"batches above {LARGEST_BATCH}: a graph for each sample"}
 LARGEST_GRAPH = {NAME: 1_000_000}

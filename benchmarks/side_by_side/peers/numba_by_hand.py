@@ -12,6 +12,7 @@ from ..measuring import Engine, Makers
 from ..workloads import Batch, Demo, Gpt, Graph, Xor, blocks
 
 NAME, NEEDS = "numba by hand", "numba"
+IMPORT = "numba"
 LOOP = f"{NAME}, in the loop"
 LEFT_OUT: dict[str, str] = {}
 LARGEST_GRAPH = {NAME: 1_000_000}

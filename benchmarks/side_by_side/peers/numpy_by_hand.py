@@ -12,6 +12,7 @@ from ..measuring import Engine, Makers
 from ..workloads import Array, Batch, Demo, Gpt, Graph, Xor, joined, split
 
 NAME, NEEDS = "NumPy by hand", "numpy"
+IMPORT = "numpy"
 LEFT_OUT: dict[str, str] = {}
 LARGEST_GRAPH = {NAME: 1_000_000}
 

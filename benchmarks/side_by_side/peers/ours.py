@@ -17,6 +17,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import Pass, Way, one_pass, start_of, training, with_attributes
 
 NAME, NEEDS = "autograd-lite", "autograd_lite"
+IMPORT = "autograd_lite"
 EAGER = f"{NAME}, eager"
 PYTHON, NUMPY, LLVM, NUMBA, AUTO = (f"{NAME}, {e}" for e in ("python", "numpy", "llvm", "numba", "auto"))
 PLAIN = f"{NUMBA}, fuse=False"
@@ -27,6 +28,12 @@ LEFT_OUT = {
     "batch": f"eager above {LARGEST_BATCH} samples: a graph for each sample",
 }
 LARGEST_GRAPH = {EAGER: 1_000_000, NUMBA: 1_000_000, NUMPY: 10_000, PYTHON: 10_000, AUTO: 10_000, LLVM: 1_000}
+
+
+def imports(name: str) -> list[str]:
+    """What an engine imports, sooner or later."""
+    needs = {EAGER: [], PYTHON: [], NUMPY: ["numpy"], LLVM: ["llvmlite.binding"]}.get(name, ["numba"])
+    return [*needs, NEEDS]
 
 
 def way() -> Way:

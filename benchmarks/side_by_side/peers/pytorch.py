@@ -11,6 +11,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor, joined, split
 from .building import Way, one_pass, training
 
 NAME, NEEDS = "PyTorch", "torch"
+IMPORT = "torch"
 SCALARS = f"{NAME}, scalars"
 LEFT_OUT = {"gpt": "scalar tensors: a second a pass", "batch": "scalar tensors: tensors are its way"}
 LARGEST_GRAPH = {SCALARS: 10_000}

@@ -11,6 +11,7 @@ from ..workloads import Batch, Demo, Gpt, Graph, Xor
 from .building import Way, one_pass, training
 
 NAME, NEEDS = "XAD", "xad"
+IMPORT = "xad"
 LARGEST_BATCH = 64
 LEFT_OUT = {"batch": f"batches above {LARGEST_BATCH}: a recording for each sample"}
 LARGEST_GRAPH = {NAME: 1_000_000}
