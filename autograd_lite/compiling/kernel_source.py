@@ -1,0 +1,220 @@
+"""An interpreter of plans as a module in LLVM's assembly language: one branch for every row of the op table.
+
+`run` computes the outputs of a plan and the gradients; the arrays and sizes it works on stand in a list of
+integers, its only argument but for the mode (`STATE`). The interpreter is the same for all plans, so it is
+compiled once (`kernel_cache.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from . import kernel_lists as lists
+from .kernel_products import AT, functions
+from .kernel_rows import go_back, go_forward
+from .llvm_engine import pointer
+from .llvm_text import Writer
+from .machine_text import Code
+from .planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
+from .tape import CHAIN, ROWS, TAKE
+
+__all__ = ["ALL_ROWS", "MODES", "STATE", "Source", "kernel_source"]
+
+STATE = (
+    "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
+    "output_count", "wanted", "wanted_count", "seeds", "given_outputs", "given_gradients", "spare", "exact",
+)  # fmt: skip
+"""What stands in the list that `run` gets: addresses, counts, and whether sums go from left to right."""
+
+MODES = {"values": 0, "gradients": 1, "seeded": 2, "careful": 4}
+"""What `run` does: outputs only; gradients of their sum; of their sum with seeds. `careful`, added to one of
+these after such a run, goes back again by the rule for zero."""
+
+ALL_ROWS = tuple(code for code, row in enumerate(ROWS) if row.name not in ("select", "dot"))
+
+
+_GIVEN = ("code", "end", "index", "listed", "v", "g", "s", "exact")
+
+
+class Source(NamedTuple):
+    """A module and the C functions that it calls."""
+
+    text: str
+    externals: tuple[str, ...]
+
+
+def kernel_source(rows: Iterable[int] = ALL_ROWS, orders: Sequence[float] = ()) -> Source:
+    """An interpreter that knows these rows, by their codes, and all that is no row.
+
+    `orders` are those that polygamma may have, as its rule depends on it.
+    """
+    known = sorted(rows)
+    codes = [*functions(), _forward(known, orders), _backward(known, orders, False), _backward(known, orders, True),
+             _run()]  # fmt: skip
+    return assembled(codes)
+
+
+def assembled(codes: Sequence[Code]) -> Source:
+    """The module of functions that call each other."""
+    whole = Writer(pointer())
+    whole.line("ret void")
+    declared: set[str] = set()
+    for code in codes:
+        whole.calls.update(code.calls)
+        whole.helpers |= code.helpers
+        declared |= code.declared
+    head = whole.module("define internal void @nothing()")  # with what all functions call before it
+    return Source(
+        "\n".join([head, *sorted(declared), *(code.text() for code in codes)]), tuple(whole.externals())
+    )
+
+
+def _interpreter(name: str, back: bool, handlers: dict[int, Callable[[Code], None]]) -> Code:
+    """A loop over the instructions: each jumps to the handler of its op."""
+    code = Code(name, [f"i64 %{word}" for word in _GIVEN])
+    size = 4 * len(FIELDS)
+    first = code.plus("%end", -size) if back else "%code"
+    code.jump("next")
+    code.label("next")
+    code.line(f"%p = phi i64 [ {first}, %start ], [ %following, %after ]")
+    over = code.asks("slt", "%p", "%code") if back else code.asks("sge", "%p", "%end")
+    code.line(f"br i1 {over}, label %done, label %known")
+    code.label("known")
+    names = {"op": "%op", "count": "%n", "target": "%t"}
+    for field, name_ in names.items():
+        pointer = code.pointer_to("%p", AT[field], "i32", 2)
+        code.line(f"{name_}.short = load i32, {pointer}, align 4")
+        if field != "op":
+            code.line(f"{name_} = sext i32 {name_}.short to i64")
+    cases = " ".join(f"i32 {op}, label %op{op}" for op in sorted(handlers))
+    code.line(f"switch i32 %op.short, label %after [{cases}]")
+    for op, write in sorted(handlers.items()):
+        code.label(f"op{op}")
+        write(code)
+    code.label("after")
+    code.line(f"%following = add i64 %p, {-size if back else size}")
+    code.jump("next")
+    code.label("done")
+    code.close()
+    return code
+
+
+Write = Callable[[Code], None]
+
+
+def _then_after(write: Write) -> Write:
+    def whole(code: Code) -> None:
+        write(code)
+        code.jump("after")
+
+    return whole
+
+
+def _calls(name: str, *given: str) -> Write:
+    return lambda code: code.line(f"call void @{name}({', '.join(f'i64 {each}' for each in given)})")
+
+
+def _by_order(exact: Write, fast: Write) -> Write:
+    """Sums from left to right, or in any order."""
+
+    def write(code: Code) -> None:
+        done = code.fresh("added")
+        with code.otherwise(code.asks("ne", "%exact", 0), done):
+            exact(code)
+        fast(code)
+        code.jump(done)
+        code.label(done)
+
+    return write
+
+
+def _forward(rows: Sequence[int], orders: Sequence[float]) -> Code:
+    handlers: dict[int, Write] = {
+        DOT: _then_after(_by_order(_calls("dot", "%p", "%v"), _calls("dot_fast", "%p", "%v"))),
+        SUM: _then_after(_calls("sums", "%p", "%v")),
+        DOT_LIST: _then_after(lists.dot_list),
+        SUM_LIST: _then_after(lists.sum_list),
+        TAKE: _then_after(lists.take),
+        CHAIN: lambda code: go_forward(code, CHAIN, "after", ()),
+    }
+    for op in rows:
+        row = ROWS[op]
+        if row.arity is None:
+            handlers[op] = _then_after(lambda code, row=row: lists.list_forward(code, row))  # type: ignore[misc]
+        else:
+            handlers[op] = lambda code, op=op: go_forward(code, op, "after", orders)  # type: ignore[misc]
+    return _interpreter("forward", False, handlers)
+
+
+def _backward(rows: Sequence[int], orders: Sequence[float], careful: bool) -> Code:
+    given = "%p", "%v", "%g"
+    dots = _by_order(_calls("dot_back", *given), _calls("dot_back_fast", *given))
+    handlers: dict[int, Write] = {
+        DOT: _then_after(_calls("dot_back_careful", *given) if careful else dots),
+        SUM: _then_after(_calls("sums_back", "%p", "%g")),
+        DOT_LIST: _then_after(lambda code: lists.dot_list_back(code, careful)),
+        SUM_LIST: _then_after(lists.sum_list_back),
+        TAKE: _then_after(lists.take_back),
+        CHAIN: lambda code: go_back(code, CHAIN, "after", (), careful),
+    }
+    for op in rows:
+        row = ROWS[op]
+        if row.arity is None:
+            handlers[op] = _then_after(lambda code, row=row: lists.list_back(code, row, careful))  # type: ignore[misc]
+        else:
+            handlers[op] = lambda code, op=op: go_back(code, op, "after", orders, careful)  # type: ignore[misc]
+    return _interpreter("backward_careful" if careful else "backward", True, handlers)
+
+
+def _run() -> Code:
+    code = Code("run", ["i64 %state", "i64 %mode"], "i64", public=True)
+    at = {name: code.word("%state", place) for place, name in enumerate(STATE)}
+    pointers = [at[name] for name in ("code", "end", "index", "listed", "v", "g", "spare", "exact")]
+    given = ", ".join(f"i64 {each}" for each in pointers)
+    with code.otherwise(code.has_bit("%mode", MODES["careful"]), "seed"):
+        pass
+    code.line(f"call void @forward({given})")
+    _check_guards(code, at)
+    with code.loop(0, at["output_count"]) as each:
+        number = code.load(at["v"], code.field(at["outputs"], each.index))
+        code.store(number, at["given_outputs"], each.index)
+    with code.otherwise(code.asks("eq", "%mode", MODES["values"]), "good"):
+        pass
+    code.jump("seed")
+    code.label("seed")
+    with code.loop(0, at["size"]) as each:
+        code.store("0.0", at["g"], each.index)
+    seeded = code.has_bit("%mode", MODES["seeded"])
+    with code.loop(0, at["output_count"]) as each:
+        number = code.chosen(seeded, code.load(at["seeds"], each.index), "1.0", "double")
+        code.increase(at["g"], code.field(at["outputs"], each.index), number)
+    with code.otherwise(code.has_bit("%mode", MODES["careful"]), "give"):
+        code.line(f"call void @backward_careful({given})")
+    code.line(f"call void @backward({given})")
+    code.jump("give")
+    code.label("give")
+    with code.loop(0, at["wanted_count"], 1, [("i1", "false")]) as each:
+        number = code.load(at["g"], code.field(at["wanted"], each.index))
+        code.store(number, at["given_gradients"], each.index)
+        each.following = [code.either(each.values[0], code.value(f"fcmp uno double {number}, {number}"))]
+    code.close(f"i64 {code.chosen(each.values[0], '-2', '-1')}")
+    code.label("good")
+    code.close("i64 -1")
+    return code
+
+
+def _check_guards(code: Code, at: dict[str, str]) -> None:
+    """Return the first guard that misses: a number with other bits, NaN being NaN."""
+    with code.loop(0, at["guard_count"]) as each:
+        number = code.load(at["v"], code.field(at["guards"], each.index))
+        expected = code.load(at["expected"], each.index)
+        bits = [code.value(f"bitcast double {x} to i64") for x in (number, expected)]
+        strange = [code.value(f"fcmp uno double {x}, {x}") for x in (number, expected)]
+        holds = code.either(code.asks("eq", *bits), code.both(*strange))
+        miss = code.fresh("missed")
+        on = code.fresh("holds")
+        code.line(f"br i1 {holds}, label %{on}, label %{miss}")
+        code.label(miss)
+        code.close(f"i64 {each.index}")
+        code.label(on)
