@@ -56,15 +56,17 @@ class Question:
 
     __slots__ = ()
 
-    def answer(self, given: Given) -> Any:
-        """What the caller gets."""
+    def answer(self, given: Given, missed: tuple[Replay, int] | None = None) -> Any:
+        """What the caller gets. `missed` is a trace that was tried already, with the guard that missed."""
         family = given.family
-        start, making = perf_counter(), family.making_seconds
-        found = family.find(given.numbers, self.asked)
+        meter = self.meter(family)
+        meter.calls += missed is None
+        start, making = (perf_counter(), family.making_seconds) if meter.samples_now() else (0.0, 0.0)
+        found = family.find(given.numbers, self.asked, missed)
         if found is not None:
             answer = self.shaped(given, *found)
-            if family.making_seconds == making:
-                self.meter(family).add(perf_counter() - start)
+            if start and family.making_seconds == making:
+                meter.add(perf_counter() - start)
             return answer
         family.reran()
         if family.resting:

@@ -6,7 +6,6 @@ everything else is taken apart by `flatten_call`, which knows all structures.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -18,8 +17,8 @@ from .arguments import Arguments, flatten_call
 from .replaying import Numbers, to_floats
 
 __all__ = [
-    "given_to", "is_array", "quickly_read", "shaper", "to_floats", "to_list", "with_numbers",
-    "without_values",
+    "given_to", "is_array", "quickly_read", "shaper", "single_number", "to_floats", "to_list",
+    "with_numbers", "without_values",
 ]  # fmt: skip
 
 _FLOATS = {float}
@@ -74,7 +73,7 @@ def _of_floats(numbers: Any) -> Any:
         return None
     try:
         # the sum of plain numbers is one; a Value among them would make it a Value
-        return array("d", numbers) if sum(numbers).__class__ is float else None
+        return numbers if sum(numbers).__class__ is float else None
     except (TypeError, ValueError, OverflowError):
         return None
 
@@ -87,7 +86,7 @@ def shaper(example: Any) -> Shape:
     """
     kind = example.__class__
     if kind is float or kind is int:
-        return _only
+        return single_number
     if kind is list and set(map(type, example)) <= {float, int}:
         return to_list
     if is_array(example):
@@ -140,7 +139,8 @@ def to_list(numbers: Any) -> list[float]:
     return numbers.tolist() if hasattr(numbers, "tolist") else list(numbers)
 
 
-def _only(numbers: Sequence[float]) -> float:
+def single_number(numbers: Sequence[float]) -> float:
+    """The only number there is."""
     return float(numbers[0])
 
 

@@ -19,7 +19,7 @@ from .arguments import Arguments, flatten_call, parameter_names, static_names
 from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, traced
 from .calls import quickly_read
 from .choosing import check_executor
-from .replaying import Numbers, Settings
+from .replaying import Numbers, Replay, Settings, to_floats
 from .tracer import Trace
 from .traces import Family
 from .wanting import Request, requested
@@ -34,6 +34,9 @@ _MOST_FAMILIES = 256
 _MOST_REQUESTS = 64
 
 Function = Callable[..., Any]
+
+_VALUES = Values()
+_depth = functional._depth.get
 
 
 class Compiled:
@@ -56,28 +59,36 @@ class Compiled:
         self._verify = verify
         self._families: dict[Any, Family] = {}
         self._quick: dict[tuple[Any, ...], Family] = {}
+        self._scalars: dict[tuple[Any, ...], Family] = {}  # of them those that take single floats only
         functools.update_wrapper(self, function)
 
     # --- calls ----------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the function gives. Raises whatever the function raises."""
-        if runs_itself():
+        if (switches.count or _depth()) and runs_itself():
             return self._function(*args, **named)
-        family, numbers, arguments = self._read(args, named)
+        family = None if named else self._scalars.get(tuple(map(type, args)))
+        numbers: Numbers = args
+        arguments: Arguments | None = None
+        if family is None:
+            family, numbers, arguments = self._read(args, named)
         replay = family.latest
-        if replay is not None and arguments is None and not self._verify and replay.holds:
-            meter = family.values_meter
-            meter.calls += 1
-            start = perf_counter() if meter.samples_now() else 0.0
-            missed, outputs, _ = replay.run(replay.leaves(numbers))
-            if missed < 0:
-                family.calls += 1
-                result = float(outputs[0]) if replay.single else replay.trace.rebuild(outputs)
-                if start:
-                    meter.add(perf_counter() - start)
-                return result
-        return self._answer(Values(), family, numbers, arguments)
+        if replay is None or replay.values is None or arguments is not None or self._verify:
+            return self._answer(_VALUES, family, numbers, arguments)
+        if replay.assumptions and not replay.holds:
+            return self._answer(_VALUES, family, numbers, None)
+        meter = family.values_meter
+        meter.calls += 1
+        start = perf_counter() if meter.samples_now() else 0.0
+        missed, outputs, _ = replay.values.values(replay.leaves(numbers))
+        if missed >= 0:
+            return self._answer(_VALUES, family, numbers, None, (replay, missed))
+        family.calls += 1
+        result = float(outputs[0]) if replay.single else replay.trace.rebuild(to_floats(outputs))
+        if start:
+            meter.add(perf_counter() - start)
+        return result
 
     def value_and_grad(self, *args: Any, wrt: Any = None, **named: Any) -> tuple[Any, Any]:
         """The value, which must be one number, and its gradient in the structure of what it is by.
@@ -89,25 +100,34 @@ class Compiled:
         >>> f.value_and_grad(0.0, 2.0)
         (0.0, (2.0, 0.0))
         """
-        if runs_itself() and _is_positions(wrt):
+        if (switches.count or _depth()) and runs_itself() and _is_positions(wrt):
             return functional.value_and_grad(self._function, _positions(wrt, args))(*args, **named)
-        family, numbers, arguments = self._read(args, named)
-        request = self._request(family, wrt, arguments)
-        replay = family.latest
-        kernel = request.of(replay).kernel if replay is not None and replay.single else None
-        if replay is not None and kernel is not None and not self._verify and replay.holds:
-            meter = family.gradients_meter
-            meter.calls += 1
-            start = perf_counter() if meter.samples_now() else 0.0
-            missed, outputs, gradients = kernel.gradients(replay.leaves(numbers))
-            if missed < 0:
-                family.calls += 1
-                result = float(outputs[0]), request.of(replay).shaped(gradients)
-                if start:
-                    meter.add(perf_counter() - start)
-                return result
-        found: tuple[Any, Any] = self._answer(Gradients(request), family, numbers, arguments)
-        return found
+        family = None if named else self._scalars.get(tuple(map(type, args)))
+        numbers: Numbers = args
+        arguments: Arguments | None = None
+        if family is None:
+            family, numbers, arguments = self._read(args, named)
+        request = family.requests.get((True, None)) if wrt is None and arguments is None else None
+        if request is None:
+            request = self._request(family, wrt, arguments)
+        replay, miss = family.latest, None
+        if replay is not None and not self._verify and (not replay.assumptions or replay.holds):
+            wanted = request.of(replay)
+            kernel = wanted.kernel
+            if kernel is not None and replay.single:
+                meter = family.gradients_meter
+                meter.calls += 1
+                start = perf_counter() if meter.samples_now() else 0.0
+                missed, outputs, gradients = kernel.gradients(replay.leaves(numbers))
+                if missed < 0:
+                    family.calls += 1
+                    found = float(outputs[0]), wanted.shaped(gradients)
+                    if start:
+                        meter.add(perf_counter() - start)
+                    return found
+                miss = replay, missed
+        answer: tuple[Any, Any] = self._answer(Gradients(request), family, numbers, arguments, miss)
+        return answer
 
     def grad(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
         """The gradient alone: see `value_and_grad`.
@@ -123,7 +143,7 @@ class Compiled:
         >>> compile(lambda x: [x[0] * x[1], x[0] + x[1]], executor="python").jacobian([2.0, 3.0])
         [[3.0, 2.0], [1.0, 1.0]]
         """
-        if runs_itself() and _is_positions(wrt):
+        if (switches.count or _depth()) and runs_itself() and _is_positions(wrt):
             return functional.jacobian(self._function, _positions(wrt, args))(*args, **named)
         family, numbers, arguments = self._read(args, named)
         return self._answer(Jacobian(self._request(family, wrt, arguments)), family, numbers, arguments)
@@ -252,6 +272,8 @@ class Compiled:
             self._make_room()
         if quick is not None:
             self._quick[quick[0]] = family
+            if quick[0] and set(quick[0]) == {float}:
+                self._scalars[quick[0]] = family
         return family, arguments.numbers, arguments if arguments.values else None
 
     def _make_room(self) -> None:
@@ -260,6 +282,7 @@ class Compiled:
             family = self._families.pop(oldest, None)
             for key in [key for key, known in tuple(self._quick.items()) if known is family]:
                 self._quick.pop(key, None)
+                self._scalars.pop(key, None)
 
     def _request(self, family: Family, wrt: Any, arguments: Arguments | None) -> Request:
         """What `wrt` means here; the same object for the same thing, as long as no argument is a Value."""
@@ -275,7 +298,12 @@ class Compiled:
         return known
 
     def _answer(
-        self, question: Question, family: Family, numbers: Numbers, arguments: Arguments | None
+        self,
+        question: Question,
+        family: Family,
+        numbers: Numbers,
+        arguments: Arguments | None,
+        missed: tuple[Replay, int] | None = None,
     ) -> Any:
         family.calls += 1
         given = Given(self._function, family, numbers, arguments)
@@ -284,7 +312,7 @@ class Compiled:
 
             self._verify -= 1
             return verified(question, given)
-        return question.answer(given)
+        return question.answer(given, missed)
 
 
 def compile(
@@ -334,7 +362,7 @@ def runs_itself() -> bool:
         mode = current_mode()
         if mode.anomaly or mode.tracer is not None:
             return True
-    return functional._depth.get() > 0
+    return _depth() > 0
 
 
 def _is_positions(wrt: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from time import perf_counter
@@ -29,6 +30,12 @@ def to_floats(numbers: Any) -> Any:
     return numbers.tolist() if hasattr(numbers, "tolist") else numbers
 
 
+def _exactly_floats(numbers: Any) -> Any:
+    """The same, of a list that may hold whole numbers as well."""
+    numbers = to_floats(numbers)
+    return array("d", numbers).tolist() if len(numbers) > 64 else numbers
+
+
 class Settings:
     """What `compile` was asked for, as far as it concerns replays."""
 
@@ -52,7 +59,7 @@ class Meter:
 
     def samples_now(self) -> bool:
         """Whether this call is one to be timed: the first few, then now and then."""
-        return self.calls <= 16 or not self.calls & 63
+        return 2 < self.calls <= 20 or not self.calls & 63
 
     def add(self, seconds: float) -> None:
         """Put down what a call took."""
@@ -69,8 +76,8 @@ class Replay:
     """One trace with the kernels that were made for it."""
 
     __slots__ = (
-        "assumptions", "batches", "choice", "draws", "kernels", "outcomes", "parameters", "prepare_seconds",
-        "settings", "single", "tape", "trace", "trace_seconds", "used", "values",
+        "assumptions", "batches", "choice", "draws", "kernels", "misses", "outcomes", "parameters",
+        "prepare_seconds", "settings", "single", "tape", "trace", "trace_seconds", "used", "values",
     )  # fmt: skip
 
     def __init__(self, trace: Trace, settings: Settings, trace_seconds: float = 0.0) -> None:
@@ -89,6 +96,8 @@ class Replay:
         """Any of them: all give values."""
         self.batches: dict[Any, Any] = {}
         """What `map` has made ready."""
+        self.misses: list[Any] = [None] * len(self.outcomes)
+        """The account of each guard, once it missed (`GuardMisses`)."""
         self.used = 0
         """When it was last preferred to the others."""
         self.trace_seconds = trace_seconds
@@ -112,7 +121,7 @@ class Replay:
             numbers = [*to_floats(numbers), *drawn]
         if self.parameters:
             return [*to_floats(numbers), *[parameter._data for parameter in self.parameters]]
-        return to_floats(numbers) if self.choice.name == "python" else numbers
+        return _exactly_floats(numbers) if self.choice.name == "python" else numbers
 
     def run(self, leaves: Numbers) -> Result:
         """The outputs at these leaves."""

@@ -71,6 +71,7 @@ class Family:
         """By what was differentiated lately."""
         self.always_plain = ""
         """Why replaying would be wrong here; empty if it is not."""
+        self._branches: dict[tuple[Replay, int], list[Replay]] = {}
         self._lock = threading.Lock()
         self._clock = 0
         self._streak = 0
@@ -82,28 +83,47 @@ class Family:
     # --- finding --------------------------------------------------------------------------------------------
 
     def find(
-        self, numbers: Numbers, run: Callable[[Replay, Numbers], Result]
+        self,
+        numbers: Numbers,
+        run: Callable[[Replay, Numbers], Result],
+        missed: tuple[Replay, int] | None = None,
     ) -> tuple[Replay, Numbers, Result] | None:
-        """The kept trace that is right for these numbers, with its leaves and what `run` gave."""
+        """The kept trace that is right for these numbers, with its leaves and what `run` gave.
+
+        `missed` is a trace that was tried already, with the guard that missed.
+        """
         if self.resting:
             return None
-        missed: list[tuple[Replay, int]] = []
-        candidates = self.known()
+        trail: list[tuple[Replay, int]] = []
+        if missed is None:
+            candidates: Sequence[Replay] = self.known()
+        else:
+            trail.append(missed)
+            candidates = self._beside(*missed)
         while candidates:
             replay = candidates[0]
             leaves = replay.leaves(numbers)
             result = run(replay, leaves)
-            if result.missed < 0:
-                for each, guard in missed:
+            if result[0] < 0:
+                for each, guard in trail:
                     self.misses_of(each, guard).misses += 1
                 self.promote(replay)
                 return replay, leaves, result
-            missed.append((replay, result.missed))
-            candidates = others_at(candidates, replay, result.missed)
-        for each, guard in missed:
+            trail.append((replay, result[0]))
+            candidates = others_at(candidates, replay, result[0])
+        for each, guard in trail:
             self.last_missed = self.misses_of(each, guard)
             self.last_missed.misses += 1
         return None
+
+    def _beside(self, replay: Replay, guard: int) -> Sequence[Replay]:
+        """The traces that branched like this one before a guard, and otherwise there."""
+        found = self._branches.get((replay, guard))
+        if found is None:
+            found = self._branches[replay, guard] = others_at(self.replays, replay, guard)
+        if len(found) < 2 and not (found and found[0].assumptions):
+            return found
+        return sorted([each for each in found if each.holds], key=self._by_use, reverse=True)
 
     def known(self) -> list[Replay]:
         """The traces that hold, the most recently used first."""
@@ -134,7 +154,7 @@ class Family:
     @property
     def resting(self) -> bool:
         """Whether calls run the function eagerly, because recording it gained nothing."""
-        return bool(self.always_plain) or self.calls < self._resting_until
+        return self.calls < self._resting_until or self.always_plain != ""
 
     def reran(self) -> None:
         """The function has to be run; says so to the user if that is so nearly every time."""
@@ -171,6 +191,7 @@ class Family:
                 for request in tuple(self.requests.values()):
                     request.forget(oldest)
             self.replays = (*kept, replay)
+            self._branches = {}
         self.promote(replay)
         return replay
 
@@ -182,11 +203,15 @@ class Family:
 
     def misses_of(self, replay: Replay, guard: int) -> GuardMisses:
         """The account of one guard; the same question at the same place has one in all traces."""
+        known = replay.misses[guard]
+        if known is not None:
+            return known  # type: ignore[no-any-return]
         asked = replay.tape.guards[guard]
         key = asked.place or guard, asked.text
         found = self.guards.get(key)
         if found is None:
             found = self.guards.setdefault(key, GuardMisses(asked, self.calls))
+        replay.misses[guard] = found
         return found
 
     def _warn(self, miss: GuardMisses) -> None:

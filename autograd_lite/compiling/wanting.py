@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError
-from .calls import given_to, shaper, to_list
+from .calls import given_to, shaper, single_number, to_list
 from .differentiating import gradient_tape, tangent_tape
 from .kernel import Kernel
 from .replaying import Replay
@@ -95,7 +95,7 @@ class Request:
 class Wanted:
     """A request, for one trace: which nodes its gradients are those of."""
 
-    __slots__ = ("_second", "_spans", "kernel", "nodes", "places", "replay", "request")
+    __slots__ = ("_scalars", "_second", "_spans", "kernel", "nodes", "places", "replay", "request")
 
     def __init__(self, request: Request, replay: Replay) -> None:
         self.request = request
@@ -123,6 +123,7 @@ class Wanted:
             spans.append(slice(start, start + len(each)))
             start += len(each)
         self._spans: list[slice] | None = spans if plain else None
+        self._scalars = plain and all(part.shape is single_number for part in request.parts)
 
     def gradients_kernel(self) -> Kernel:
         """What computes the gradients by `nodes`."""
@@ -146,6 +147,8 @@ class Wanted:
         if spans is not None:
             if request.single:
                 return request.parts[0].shape(gradients)
+            if self._scalars:
+                return tuple(to_list(gradients))
             return request.shaped([gradients[span] for span in spans])
         return request.shaped([self.of(part, to_list(gradients)) for part in range(len(request.parts))])
 
@@ -220,7 +223,7 @@ def _part(wrt: Any, arguments: Arguments) -> Part:
             raise ArgumentError(f"wrt names the argument {wrt!r}, but given by name was {known}")
         return _argument(wrt, arguments)
     if isinstance(wrt, Value):
-        return Part(range(0), (wrt,), _first)
+        return Part(range(0), (wrt,), single_number)
     values = wrt.parameters() if callable(getattr(wrt, "parameters", None)) else wrt
     try:
         each = tuple(values)
@@ -239,10 +242,6 @@ def _argument(where: int | str, arguments: Arguments) -> Part:
         raise ArgumentError(f"the argument {where!r} holds no numbers: there is nothing to differentiate by")
     args, kwargs = arguments.rebuilt(arguments.numbers)
     return Part(span, None, shaper(kwargs[where] if isinstance(where, str) else args[where]))
-
-
-def _first(numbers: Sequence[float]) -> float:
-    return float(numbers[0])
 
 
 def _count(arguments: Arguments) -> int:
