@@ -156,6 +156,14 @@ class Replay:
             finally:
                 self.prepare_seconds += perf_counter() - start
 
+    def _try_out(self, kernel: Kernel, wanted: tuple[int, ...]) -> None:
+        """Run a kernel once, on the numbers of the trace: some compile at their first call only."""
+        numbers = [*self.trace.numbers, *[parameter._data for parameter in self.parameters]]
+        if wanted:
+            kernel.gradients(numbers)
+        else:
+            kernel.values(numbers)
+
     def prepared(self, tape: Tape, wanted: tuple[int, ...]) -> Kernel:
         """A kernel for this tape, or one derived from it."""
         start = perf_counter()
@@ -172,5 +180,6 @@ class Replay:
                     choice = again
         if tape is self.tape:
             self.choice = choice
+            self._try_out(kernel, wanted)
         self.prepare_seconds += perf_counter() - start
         return kernel

@@ -68,7 +68,8 @@ class _Program:
         self._leaves = tape.leaves
 
     def __call__(self, leaves: Sequence[float]) -> tuple[int, list[float]]:
-        given, results = array("d", leaves), self._blank[:]
+        to_bytes = getattr(leaves, "tobytes", None)  # an array of doubles is copied at once
+        given, results = array("d", leaves if to_bytes is None else to_bytes()), self._blank[:]
         missed = self._call(given.buffer_info()[0], results.buffer_info()[0])
         return missed, results.tolist()
 
