@@ -7,12 +7,13 @@ the tapes that come out can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from .building import TapeBuilder
 from .tape import CHAIN, CODE, TAKE, Tape
 from .terms import append, flows, forward_of, multiplied, partials_of
 
-__all__ = ["expanded", "gradient_tape", "tangent_tape"]
+__all__ = ["Parts", "edges", "expanded", "gradient_tape", "parted", "tangent_tape"]
 
 _ADD, _MUL, _CHOOSE, _EQUAL = CODE["add"], CODE["mul"], CODE["choose"], CODE["equal"]
 _NOT_EQUAL, _AND = CODE["not_equal"], CODE["logical_and"]
@@ -161,7 +162,7 @@ def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: i
         found[node] = contribution if before is None else append(builder, _ADD, (before, contribution))
 
     for output, seed in zip(tape.outputs, seeds, strict=True):
-        if reaching[output]:
+        if reaching[output] and builder.number_of(seed) != 0.0:
             add(output, seed)
     for operation in range(len(tape.codes) - 1, -1, -1):
         node = tape.first_operation + operation
@@ -226,3 +227,46 @@ def expanded(tape: Tape, known: Callable[[int], bool]) -> Tape:
     copy.leaves()
     copy.operations(other)
     return copy.builder.finish([copy.nodes[output] for output in tape.outputs])
+
+
+class Parts(NamedTuple):
+    """A program in two parts: what does not depend on the leaves that differ, and the rest."""
+
+    shared: Tape
+    """Its inputs are the leaves that do not differ."""
+    own: Tape
+    """Its inputs are the leaves that differ, and after them the outputs of `shared`."""
+
+
+def parted(tape: Tape, differs: Sequence[bool]) -> Parts:
+    """Split a program that runs many times, of whose leaves only some differ from time to time.
+
+    Its guards stay with the second part.
+    """
+    shared, own = TapeBuilder(), TapeBuilder()
+    first: list[int | None] = [None if own_leaf else shared.input() for own_leaf in differs]
+    second: list[int | None] = [own.input() if own_leaf else None for own_leaf in differs]
+    first += map(shared.constant, tape.constants)
+    second += map(own.constant, tape.constants)
+    handed: list[int] = []
+
+    def in_second(node: int) -> int:
+        found = second[node]
+        if found is None:
+            handed.append(node)
+            found = second[node] = own.input()
+        return found
+
+    for code, operands in _operations(tape):
+        before = [node for operand in operands if (node := first[operand]) is not None]
+        if len(before) == len(operands):
+            first.append(shared.apply_code(code, before))
+            second.append(None)
+        else:
+            first.append(None)
+            second.append(own.apply_code(code, [in_second(operand) for operand in operands]))
+    results = [in_second(output) for output in tape.outputs]
+    for guard in tape.guards:
+        own.guard(in_second(guard.node), guard.expected, guard.text, guard.place)
+    given = [node for handed_node in handed if (node := first[handed_node]) is not None]
+    return Parts(shared.finish(given), own.finish(results))

@@ -238,14 +238,18 @@ class Writer:
             result = self.value(f"or i1 {result}, {bit}") if result else bit
         return result or "false"
 
-    def module(self, head: str) -> str:
-        """The whole module: what is called, helpers, and this function."""
+    def module(self, head: str, others: Sequence[str] = ()) -> str:
+        """The whole module: what is called, helpers, other functions, and this one."""
         declared = [
             f"declare double @{_symbol(name)}({', '.join(['double'] * count)})"
             for name, count in sorted(self.calls.items())
         ]
         helpers = [_HELPERS[name] for name in sorted(self.helpers)]
-        return "\n".join([*declared, *helpers, head + " {", *self.lines, "}", ""])
+        return "\n".join([*declared, *helpers, *others, self.function(head)])
+
+    def function(self, head: str) -> str:
+        """This function alone."""
+        return "\n".join([head + " {", *self.lines, "}", ""])
 
     def externals(self) -> list[str]:
         """The C functions that are called."""
