@@ -115,6 +115,12 @@ def _orders(plan: Plan) -> list[float]:
     return [float(plan.constants[slot - plan.tape.leaves]) for slot in set(slots)]
 
 
+def _start_of_run(slots: Any) -> int:
+    """The first of slots that stand side by side; -1 for others."""
+    side_by_side = len(slots) > 0 and bool((numpy.diff(slots) == 1).all())
+    return int(slots[0]) if side_by_side else -1
+
+
 class _Buffers:
     """What one call works with: its numbers, gradients and results, and the list that `run` gets."""
 
@@ -143,7 +149,8 @@ class _Buffers:
         numbers = {name: array.ctypes.data for name, array in self.kept.items()}
         numbers |= {
             "end": start + len(code) * 4 * len(FIELDS), "size": size, "guard_count": len(plan.guards),
-            "output_count": len(plan.outputs), "wanted_count": len(plan.wanted), "exact": int(not fuse),
+            "output_count": len(plan.outputs), "wanted_count": len(plan.wanted),
+            "wanted_start": _start_of_run(plan.wanted), "exact": int(not fuse),
         }  # fmt: skip
         self.state = numpy.array([numbers[name] for name in STATE], dtype=numpy.int64)
         self.address = self.state.ctypes.data

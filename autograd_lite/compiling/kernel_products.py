@@ -83,6 +83,7 @@ def _dot_fast() -> Code:
     _swapped(code, f)
     there = code.asks("sge", f.init, 0)
     dense = code.both(code.asks("eq", f.sa, 1), code.asks("eq", f.sb, 1))
+    dense = code.both(dense, code.asks("sge", f.count, 4))
     shared = code.asks("eq", f.rb, 0)
     with code.otherwise(dense, "done"):
         # four rows at once where they share b, the others one by one
@@ -131,15 +132,15 @@ def _product(code: Code, given: list[str]) -> str:
 def _run_product() -> Code:
     """The product of a run at x in an array v, and one at z in w."""
     code = Code("run_product", ["i64 %v", "i64 %x", "i64 %w", "i64 %z", "i64 %n"], "double")
-    with code.loop(0, code.plus("%n", -LANES + 1), LANES, [(PACK, NOTHING)]) as wide:
-        x = code.load_pack("%v", code.plus("%x", wide.index))
-        z = code.load_pack("%w", code.plus("%z", wide.index))
-        wide.following = [code.multiply_add(x, z, wide.values[0], PACK)]
-    y = code.total(wide.values[0])
-    with code.loop(wide.index, "%n", 1, [("double", y)]) as each:
-        x, z = code.load("%v", code.plus("%x", each.index)), code.load("%w", code.plus("%z", each.index))
-        each.following = [code.multiply_add(x, z, each.values[0])]
-    code.close(f"double {each.values[0]}")
+    start, y = "0", "-0.0"
+    for kind, width, none in ((PACK, LANES, NOTHING), (QUAD, 4, NO_QUAD), ("double", 1, y)):
+        with code.loop(start, code.plus("%n", 1 - width), width, [(kind, none if width > 1 else y)]) as loop:
+            x = code.load_pack("%v", code.plus("%x", loop.index), kind)
+            z = code.load_pack("%w", code.plus("%z", loop.index), kind)
+            loop.following = [code.multiply_add(x, z, loop.values[0], kind)]
+        start, found = loop.index, loop.values[0]
+        y = found if width == 1 else code.fadd(y, code.total(found, width))
+    code.close(f"double {y}")
     return code
 
 
@@ -263,6 +264,7 @@ def _dot_back_fast() -> Code:
     swap = _swapped(code, f)
     to_a, to_b = code.chosen(swap, second, first, "i1"), code.chosen(swap, first, second, "i1")
     dense = code.both(code.asks("eq", f.sa, 1), code.asks("eq", f.sb, 1))
+    dense = code.both(dense, code.asks("sge", f.count, 4))
     shared = code.asks("eq", f.rb, 0)
     last = code.plus(f.a, code.times(code.plus(f.rows, -1), f.ra))
     after = code.asks("sle", code.plus(f.b, f.count), f.a)
@@ -319,15 +321,14 @@ def _add_scaled(code: Code, w: str, to: str, u: str, v: str, of: str, n: str) ->
 def _add_run() -> Code:
     """w[to + k] += u * v[of + k]"""
     code = Code("add_run", ["i64 %w", "i64 %to", "double %u", "i64 %v", "i64 %of", "i64 %n"])
-    many = code.spread("%u")
-    with code.loop(0, code.plus("%n", -LANES + 1), LANES) as wide:
-        to = code.plus("%to", wide.index)
-        x = code.load_pack("%v", code.plus("%of", wide.index))
-        code.store_pack(code.multiply_add(x, many, code.load_pack("%w", to), PACK), "%w", to)
-    with code.loop(wide.index, "%n") as each:
-        to = code.plus("%to", each.index)
-        x = code.load("%v", code.plus("%of", each.index))
-        code.store(code.multiply_add(x, "%u", code.load("%w", to)), "%w", to)
+    many, few = code.spread("%u"), code.spread("%u", QUAD)
+    start = "0"
+    for kind, width, u in ((PACK, LANES, many), (QUAD, 4, few), ("double", 1, "%u")):
+        with code.loop(start, code.plus("%n", 1 - width), width) as loop:
+            to = code.plus("%to", loop.index)
+            x = code.load_pack("%v", code.plus("%of", loop.index), kind)
+            code.store_pack(code.multiply_add(x, u, code.load_pack("%w", to, kind), kind), "%w", to, kind)
+        start = loop.index
     code.close()
     return code
 
@@ -340,9 +341,9 @@ def _rows_back(own: bool, shared: bool) -> Code:
     for _ in range(3):
         rows.append(code.plus(rows[-1], "%ra"))
     scalars = [code.load("%g", code.plus("%t", k)) for k in range(4)]
-    packs = [code.spread(u) for u in scalars]
+    packs, quads = [code.spread(u) for u in scalars], [code.spread(u, QUAD) for u in scalars]
     start: str = "0"
-    for kind, width, us in ((PACK, LANES, packs), ("double", 1, scalars)):
+    for kind, width, us in ((PACK, LANES, packs), (QUAD, 4, quads), ("double", 1, scalars)):
         with code.loop(start, code.plus("%n", 1 - width), width) as loop:
             b = code.plus("%b", loop.index)
             places = [code.plus(row, loop.index) for row in rows]

@@ -15,7 +15,7 @@ from .kernel_products import AT, functions
 from .kernel_rows import go_back, go_forward
 from .llvm_engine import pointer
 from .llvm_text import Writer
-from .machine_text import Code
+from .machine_text import LANES, PACK, Code
 from .planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
 from .tape import CHAIN, ROWS, TAKE
 
@@ -23,9 +23,10 @@ __all__ = ["ALL_ROWS", "MODES", "STATE", "Source", "kernel_source"]
 
 STATE = (
     "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
-    "output_count", "wanted", "wanted_count", "seeds", "given_outputs", "given_gradients", "spare", "exact",
+    "output_count", "wanted", "wanted_count", "wanted_start", "seeds", "given_outputs", "given_gradients", "spare", "exact",
 )  # fmt: skip
-"""What stands in the list that `run` gets: addresses, counts, and whether sums go from left to right."""
+"""What stands in the list that `run` gets: addresses, counts, whether sums go from left to right (`exact`),
+and the first slot wanted if those wanted stand side by side (else -1)."""
 
 MODES = {"values": 0, "gradients": 1, "seeded": 2, "careful": 4}
 """What `run` does: outputs only; gradients of their sum; of their sum with seeds. `careful`, added to one of
@@ -183,8 +184,7 @@ def _run() -> Code:
         pass
     code.jump("seed")
     code.label("seed")
-    with code.loop(0, at["size"]) as each:
-        code.store("0.0", at["g"], each.index)
+    clear(code, at["g"], at["size"])
     seeded = code.has_bit("%mode", MODES["seeded"])
     with code.loop(0, at["output_count"]) as each:
         number = code.chosen(seeded, code.load(at["seeds"], each.index), "1.0", "double")
@@ -194,14 +194,45 @@ def _run() -> Code:
     code.line(f"call void @backward({given})")
     code.jump("give")
     code.label("give")
+    with code.otherwise(code.asks("sge", at["wanted_start"], 0), "whole"):
+        pass
     with code.loop(0, at["wanted_count"], 1, [("i1", "false")]) as each:
         number = code.load(at["g"], code.field(at["wanted"], each.index))
         code.store(number, at["given_gradients"], each.index)
         each.following = [code.either(each.values[0], code.value(f"fcmp uno double {number}, {number}"))]
     code.close(f"i64 {code.chosen(each.values[0], '-2', '-1')}")
+    code.label("whole")
+    _give_run(code, at)
     code.label("good")
     code.close("i64 -1")
     return code
+
+
+def _give_run(code: Code, at: dict[str, str]) -> None:
+    """Copy the gradients wanted, which stand side by side, and return."""
+    first, start, strange = at["wanted_start"], "0", "false"
+    for kind, width in ((PACK, LANES), ("double", 1)):
+        none, bits = ("zeroinitializer", f"<{LANES} x i1>") if width > 1 else ("false", "i1")
+        stop = code.plus(at["wanted_count"], 1 - width)
+        with code.loop(start, stop, width, [(bits, none)]) as each:
+            numbers = code.load_pack(at["g"], code.plus(first, each.index), kind)
+            code.store_pack(numbers, at["given_gradients"], each.index, kind)
+            found = code.value(f"fcmp uno {kind} {numbers}, {numbers}")
+            each.following = [code.value(f"or {bits} {each.values[0]}, {found}")]
+        found = each.values[0]
+        if width > 1:
+            whole = code.value(f"bitcast {bits} {found} to i{LANES}")
+            found = code.value(f"icmp ne i{LANES} {whole}, 0")
+        start, strange = each.index, code.either(strange, found)
+    code.close(f"i64 {code.chosen(strange, '-2', '-1')}")
+
+
+def clear(code: Code, base: str, count: str) -> None:
+    """Set numbers to 0."""
+    with code.loop(0, code.plus(count, 1 - LANES), LANES) as wide:
+        code.store_pack("zeroinitializer", base, wide.index)
+    with code.loop(wide.index, count) as each:
+        code.store("0.0", base, each.index)
 
 
 def _check_guards(code: Code, at: dict[str, str]) -> None:

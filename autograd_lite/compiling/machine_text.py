@@ -189,9 +189,9 @@ class Code(Writer):
         """One number of a vector."""
         return self.value(f"extractelement {kind} {pack}, i32 {place}")
 
-    def total(self, pack: str) -> str:
-        """The sum of a vector, by halves."""
-        width, kind = LANES, PACK
+    def total(self, pack: str, width: int = LANES) -> str:
+        """The sum of a vector of `width` numbers, by halves."""
+        kind = f"<{width} x double>"
         while width > 1:
             width //= 2
             low, high = (self.shuffled(pack, pack, range(k, k + width), kind) for k in (0, width))
