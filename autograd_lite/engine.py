@@ -370,6 +370,9 @@ def gradients(output: Value, inputs: Iterable[Value], *, create_graph: bool = Fa
     if not all(isinstance(node, Value) for node in (output, *nodes)):
         given = f"{output!r:.40}, {inputs!r:.80}"
         raise ValueTypeError(f"gradients needs a Value and a list of Values, got {given}")
+    tracer = current_mode().tracer
+    if tracer is not None:
+        return tuple(tracer.gradients(output, nodes))
     order = topological_order(output)
     order.reverse()
     found = adjoints(order, output, 1.0, differentiable_locals if create_graph else number_locals)

@@ -158,12 +158,17 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], directions: Sequence[Any]
     directed = flatten(tuple(directions))[0]
     call = _Call(f, tuple(primals), tuple(range(len(primals))), others=directed)
     outputs, rebuild = flatten(call.result)
-    order = topological_order(*(output for output in outputs if isinstance(output, Value)))
+    computed = [output for output in outputs if isinstance(output, Value)]
     seeds = {
         node: direction if isinstance(direction, Value) else float(direction)
         for node, direction in zip(call.inputs, directed, strict=True)
     }
-    found = tangents(order, seeds, differentiable_locals if call.nested else number_locals)
+    tracer = current_mode().tracer
+    if tracer is not None:
+        found = tracer.tangents(computed, seeds)
+    else:
+        order = topological_order(*computed)
+        found = tangents(order, seeds, differentiable_locals if call.nested else number_locals)
     pushed = [found.get(output, 0.0) if isinstance(output, Value) else 0.0 for output in outputs]
     return rebuild([call.plain(output) for output in outputs]), rebuild(
         [call.plain(number) for number in pushed]
@@ -294,9 +299,9 @@ class _Call:
         self.nested = _depth.get() > 0 or any(map(_holds_values, (args, named, others)))
         # an outer variable goes in through a node of its own, so that this transform differentiates by that
         # node only
-        self.inputs = [
-            ops.identity(number) if isinstance(number, Value) else Value(number) for number in chosen
-        ]
+        tracer = current_mode().tracer
+        variable = _variable if tracer is None else tracer.variable
+        self.inputs = [variable(number) for number in chosen]
         replaced = dict(zip(self.numbers, self.rebuild(list(self.inputs)), strict=True))
         with _one_deeper():
             self.result = f(*(replaced.get(k, argument) for k, argument in enumerate(args)), **named)
@@ -318,7 +323,7 @@ class _Call:
         """A number as the caller gets it: a Value only if somebody may differentiate further."""
         if self.nested:
             return number if isinstance(number, Value) else Value(number)
-        return float(_number(number))
+        return _number(number)
 
     def shaped(self, found: Sequence[Any]) -> Any:
         shaped = self.rebuild([self.plain(number) for number in found])
@@ -351,7 +356,11 @@ def _holds_values(argument: Any) -> bool:
 
 
 def _number(result: Any) -> float:
-    return float(result.data) if isinstance(result, Value) else as_number(result)
+    return result.item() if isinstance(result, Value) else as_number(result)
+
+
+def _variable(number: Any) -> Value:
+    return ops.identity(number) if isinstance(number, Value) else Value(number)
 
 
 def _is_array(result: Any) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from autograd_lite import Value
 from autograd_lite.compiling.arguments import flatten_call
 from autograd_lite.compiling.recorded import Trace
-from autograd_lite.compiling.tape import ROWS, TAKE, passes
+from autograd_lite.compiling.tape import CHAIN, ROWS, TAKE, passes
 from autograd_lite.compiling.tracer import trace
+from autograd_lite.rules import chain
 
 __all__ = ["eager", "replayed", "same", "traced"]
 
@@ -30,6 +31,9 @@ def replayed(recorded: Trace, *numbers: float) -> tuple[int, Any]:
             place = operands[0]
             inside = place == place and 0 <= place < len(operands) - 1
             nodes.append(operands[1 + int(place)] if inside else math.nan)
+            continue
+        if code == CHAIN:
+            nodes.append(chain(*operands))
             continue
         row = ROWS[code]
         count = len(operands) if row.arity is None else row.arity

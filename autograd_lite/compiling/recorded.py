@@ -11,6 +11,7 @@ from ..errors import GraphError, ValueTypeError
 from ..graph import Graph
 from ..ops import Op
 from ..ops.row import as_number
+from ..rules import chain
 from .tape import CHAIN, ROWS, TAKE, Tape
 from .traced import Condition, Traced
 
@@ -122,8 +123,14 @@ def _applied(code: int, operands: list[Any]) -> Any:
     if code == TAKE:
         index, *table = operands
         return table[int(index._data if isinstance(index, Value) else index)]
+    if code == CHAIN:
+        upstream, local = (float(getattr(operand, "_data", operand)) for operand in operands)
+        product = upstream * local
+        if product != product and chain(upstream, local) == 0.0:
+            return 0.0
+        return operands[0] * operands[1]
     row: Op = ROWS[code]
-    if row.name == "detach":
+    if row.name == "detach" and isinstance(operands[0], Value):
         return operands[0].detach()
     count = len(operands) if row.arity is None else row.arity
     return record(row, *operands[:count], immediates=tuple(operands[count:]))

@@ -29,6 +29,7 @@ from ..sources import Place, source_place
 from .arguments import Arguments
 from .building import TapeBuilder
 from .guard_words import with_words
+from .inner_gradients import Inner
 from .recorded import Trace, result_of
 from .tape import CODE
 from .traced import Condition, Number, Traced, traced
@@ -80,8 +81,8 @@ class Tracer:
     """What is recorded while one function runs once."""
 
     __slots__ = (
-        "asked", "assumptions", "builder", "constants", "draws", "inside", "known", "labels", "leaves", "met",
-        "numbers", "title", "watched",
+        "asked", "assumptions", "builder", "constants", "draws", "inner", "inside", "known", "labels",
+        "leaves", "met", "numbers", "title", "watched",
     )  # fmt: skip
 
     def __init__(self, title: str = "f", *, sources: bool = False) -> None:
@@ -99,6 +100,7 @@ class Tracer:
         self.asked: dict[int, tuple[str, int]] = {}  # what a guard's node is about, to be told in words
         self.labels: dict[int, str] = {}
         self.numbers: list[float] = []
+        self.inner: Inner | None = None
 
     # --- leaves ---------------------------------------------------------------------------------------------
 
@@ -262,6 +264,25 @@ class Tracer:
         operands = [n if o is None else o for o, n in zip(node._operands(), numbers, strict=True)]
         adopted: Value = self.apply(node.op, operands, node.immediates)
         return adopted
+
+    # --- derivatives within the function --------------------------------------------------------------------
+
+    def variable(self, thing: Any) -> Any:
+        """A number to differentiate by, in the place of an argument of `grad(g)`."""
+        return self._inner_gradients().variable(thing)
+
+    def gradients(self, output: Value, inputs: Sequence[Value]) -> list[Any]:
+        """What `gradients(output, inputs)` gives within the function."""
+        return self._inner_gradients().gradients(output, inputs)
+
+    def tangents(self, outputs: Sequence[Value], seeds: dict[Value, Any]) -> dict[Value, Any]:
+        """What `jvp` pushes forward within the function."""
+        return self._inner_gradients().tangents(outputs, seeds)
+
+    def _inner_gradients(self) -> Inner:
+        if self.inner is None:
+            self.inner = Inner(self)
+        return self.inner
 
     # --- questions ------------------------------------------------------------------------------------------
 
