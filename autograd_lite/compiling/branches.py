@@ -101,6 +101,40 @@ class Branch:
                 total.reached[place] = 1
         return missed
 
+    def on_arrays(self, rows: Any, shared: Any, numbers: Any) -> tuple[Any, Any, Any]:
+        """The same for arrays: guards missed (None: none), outputs (rows, outputs), gradients summed.
+
+        The gradients are those of the leaves `wanted`. With a guard missed the sums mean nothing.
+        """
+        import numpy as np
+
+        same = numbers[self.placed]
+        if len(shared):
+            same = np.concatenate([shared, same])
+        if self.lanes is not None and (len(rows) > 1 or self.single.executor == "python"):
+            seeds = None if len(self.seeds) == 1 else np.array(self.seeds)
+            result = self.lanes.gradients(rows, same, seeds)
+            return result.missed, result.outputs, result.summed
+        first, others = self.columns, len(shared)
+        summed: Any = np.zeros(len(self.wanted))
+        outputs, missed = [], []
+        for row in rows:
+            parts = [row[:first], same[:others], row[first:], same[others:]]
+            leaves: Any = np.concatenate(parts)
+            found = self.single.gradients(leaves, None if len(self.seeds) == 1 else self.seeds)
+            missed.append(found.missed)
+            outputs.append(found.outputs)
+            summed += found.gradients
+        return np.array(missed) if max(missed) >= 0 else None, np.array(outputs), summed
+
+    @cached_property
+    def placed(self) -> Any:
+        """`places` for indexing an array of numbers; a slice, which copies nothing, where that will do."""
+        import numpy as np
+
+        count = len(self.places)
+        return slice(0, count) if self.places == list(range(count)) else np.array(self.places, dtype=np.intp)
+
     def _one_by_one(
         self, some: Sequence[int], rows: Rows, shared: Sequence[float],
         numbers: Sequence[float], total: Total, gradients: bool,

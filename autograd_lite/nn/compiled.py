@@ -15,6 +15,7 @@ from .. import ops
 from ..compiling.row_traces import RowTraces, Total
 from ..engine import Value
 from ..errors import ArgumentError, CompileError
+from ..modes import current_mode
 from ..structures import flatten
 from .calling import without_scopes
 from .compiled_penalty import CompiledPenalty
@@ -49,10 +50,26 @@ class CompiledGradients(EagerGradients):
         self.trained = [parameter for parameter in parameters if not parameter.is_frozen]
         self._traces: dict[Any, RowTraces] = {}
         self._shapes: dict[int, Callable[[list[Any]], Any]] = {}
-        self._penalty = None if penalty is None else CompiledPenalty(penalty, self.trained, executor)
+        self.compiled_penalty = None if penalty is None else CompiledPenalty(penalty, self.trained, executor)
+
+    @property
+    def eager(self) -> EagerGradients:
+        """The same by graphs, for looking at every node."""
+        return EagerGradients(self.model, self.loss, self.penalty, self.parameters)
+
+    def prepare(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> None:
+        """Trace a batch; `CompileError` if that cannot be done. Nothing is changed."""
+        traces, numbers = self.traces_for(rows, targets)
+        if not traces.branches:
+            without_scopes(traces.find, numbers[0], self.shared())
 
     def loss_and_gradients(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> float:
-        """The mean loss of a batch in training; its gradients are added to the parameters'."""
+        """The mean loss of a batch in training; its gradients are added to the parameters'.
+
+        Under `detect_anomaly()`, which looks at every node, a graph is built.
+        """
+        if current_mode().anomaly:
+            return self.eager.loss_and_gradients(rows, targets)
         traces, numbers = self.traces_for(rows, targets)
         total = without_scopes(traces.gradients, numbers, self.shared())
         share = 1.0 / len(numbers)
@@ -64,7 +81,11 @@ class CompiledGradients(EagerGradients):
 
     def penalty_and_gradients(self) -> float:
         """The penalty on the parameters as they are; its gradients are added to theirs."""
-        return 0.0 if self._penalty is None else without_scopes(self._penalty.and_gradients)
+        if self.compiled_penalty is None:
+            return 0.0
+        if current_mode().anomaly:
+            return self.eager.penalty_and_gradients()
+        return without_scopes(self.compiled_penalty.and_gradients)
 
     def loss_and_outputs(
         self, rows: Sequence[list[float]], targets: Sequence[Any]
@@ -92,10 +113,15 @@ class CompiledGradients(EagerGradients):
             numbers = [[number for row in numbers for number in row]]
         target = targets[0]
         width = len(target) if isinstance(target, list) else None
-        key = (training, len(rows[0]), width, None if by_sample else len(rows))
+        return self.traces_of(training, len(rows[0]), width, len(rows)), numbers
+
+    def traces_of(self, training: bool, columns: int, width: int | None, size: int) -> RowTraces:
+        """The traces for `size` samples of so many columns and targets of `width` numbers (None: of one)."""
+        by_sample = self.by_sample if training else is_mean_over_samples(self.loss)
+        key = (training, columns, width, None if by_sample else size)
         if key not in self._traces:
             self._traces[key] = self._new_traces(*key)
-        return self._traces[key], numbers
+        return self._traces[key]
 
     def shared(self) -> list[float]:
         """The buffers, flat: numbers that all samples share."""
@@ -168,10 +194,13 @@ class CompiledGradients(EagerGradients):
 
     def _keep_buffers(self, total: Total) -> None:
         """Write back what a batch made of the buffers."""
-        if self.by_sample or not self.state.buffers:
-            return
-        rebuild = flatten(self.state.buffer_numbers())[1]
-        self.state.put_buffers(rebuild([float(number) for number in total.outputs[0][1:]]))
+        if not self.by_sample:
+            self.put_shared([float(number) for number in total.outputs[0][1:]])
+
+    def put_shared(self, numbers: list[float]) -> None:
+        """Set the buffers."""
+        if self.state.buffers:
+            self.state.put_buffers(flatten(self.state.buffer_numbers())[1](numbers))
 
     def _remember(self) -> Callable[[], None]:
         """A function that puts back what running the model changes."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..compiling import choosing
 from ..compiling.arguments import flatten_call
@@ -21,37 +22,66 @@ _MOST = 16
 """How many traces of a penalty that branches are kept."""
 
 
+class _Way(NamedTuple):
+    tape: Tape
+    kernel: Kernel
+    reached: list[int]
+    """The places of the parameters that it depends on."""
+
+
 class CompiledPenalty:
     """A function of the trained parameters, which are the inputs of its tape."""
 
     def __init__(self, penalty: Any, parameters: Sequence[Value], executor: str) -> None:
         self.penalty, self.parameters, self.executor = penalty, list(parameters), executor
-        self._tapes: list[tuple[Tape, Kernel, list[int]]] = []
+        self._ways: list[_Way] = []
 
-    def tape(self) -> Tape:
-        """The tape for the parameters as they are now."""
-        return self._traced()[0]
+    @property
+    def program(self) -> Tape | None:
+        """The tape with the parameters as parameters; None if it takes more than one."""
+        tape = self._way(0).tape
+        if tape.guards or tape.parameters:
+            return None
+        return replace(tape, inputs=0, parameters=tuple(self.parameters))
+
+    @property
+    def reached(self) -> list[int]:
+        """The places of the parameters that the penalty depends on."""
+        return self._way(0).reached
 
     def and_gradients(self) -> float:
         """The penalty; its gradients are added to the parameters'."""
-        numbers = [parameter._data for parameter in self.parameters]
+        value, reached, slopes = self._found([parameter._data for parameter in self.parameters])
+        for place, slope in zip(reached, slopes, strict=True):
+            self.parameters[place].grad += float(slope)
+        return value
+
+    def added(self, numbers: Any, slopes: Any, reached: Any) -> float:
+        """The penalty for an array of numbers; its gradient is added to `slopes`, and marked in `reached`."""
+        value, places, own = self._found(numbers)
+        slopes[places] += own
+        reached[places] = True
+        return value
+
+    def _found(self, numbers: Any) -> tuple[float, list[int], Sequence[float]]:
         for known in range(_MOST):
-            tape, kernel, reached = self._tapes[known] if known < len(self._tapes) else self._traced()
-            result = kernel.gradients([*numbers, *[value._data for value in tape.parameters]])
+            way = self._way(known)
+            others = [value._data for value in way.tape.parameters]
+            result = way.kernel.gradients([*numbers, *others] if others else numbers)
             if result.missed < 0:
-                for place, slope in zip(reached, result.gradients, strict=True):
-                    self.parameters[place].grad += float(slope)
-                return float(result.outputs[0])
+                return float(result.outputs[0]), way.reached, result.gradients
         raise CompileError(f"the penalty branches on the parameters in more than {_MOST} ways: use `where` "
                            "or `maximum` in the place of the branch, or leave compiled out")
 
-    def _traced(self) -> tuple[Tape, Kernel, list[int]]:
-        numbers = [parameter._data for parameter in self.parameters]
-        tape = trace(self._called, flatten_call((numbers,), {}, ())).tape
-        reached = sorted(reach(tape, tape.outputs[0], range(tape.inputs)).always)
-        kernel = choosing.prepare(choosing.choose(tape, self.executor).name, tape, reached)
-        self._tapes.append((tape, kernel, reached))
-        return self._tapes[-1]
+    def _way(self, known: int) -> _Way:
+        """One of the traces; the one after the last is made for the parameters as they are now."""
+        if known == len(self._ways):
+            numbers = [parameter._data for parameter in self.parameters]
+            tape = trace(self._called, flatten_call((numbers,), {}, ())).tape
+            reached = sorted(reach(tape, tape.outputs[0], range(tape.inputs)).always)
+            kernel = choosing.prepare(choosing.choose(tape, self.executor).name, tape, reached)
+            self._ways.append(_Way(tape, kernel, reached))
+        return self._ways[known]
 
     def _called(self, parameters: list[Any]) -> Any:
         value = self.penalty(parameters)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from ..engine import Value
 from ..errors import AnomalyError, ArgumentError
 from .clipping import clip_gradient_norm, clip_gradient_value
-from .gradients import gradients_of
+from .gradients import EagerGradients, gradients_of
 from .history import History, TrainingError
 from .inputs import shown
 from .losses import Loss
@@ -21,7 +21,7 @@ from .preparing import Data, Plan
 from .samples import is_finite
 from .trouble import advice, find_origin, first_bad, name_of
 
-__all__ = ["Epochs", "Measured"]
+__all__ = ["Batch", "Before", "Epochs", "Measured", "Sums", "gradients_for"]
 
 
 class Measured(NamedTuple):
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
 
 
 @dataclass
-class _Sums:
+class Sums:
     """What comes together over the steps of an epoch."""
 
     loss: float = 0.0
@@ -50,19 +50,31 @@ class _Sums:
     lr: float = 0.0
 
 
-class _Batch(NamedTuple):
+class Batch(NamedTuple):
+    """The samples of a step."""
+
     rows: Sequence[list[float]]
     targets: Sequence[Any]
     indices: list[int]
     """Which of the training samples they are."""
 
 
-class _Before(NamedTuple):
+class Before(NamedTuple):
     """What a step changes, as it was before, for going back."""
 
     optimizer: Snapshot
     buffers: list[Any]
     draws: list[Any]
+
+
+def gradients_for(plan: Plan) -> EagerGradients:
+    """What computes losses and gradients: graphs, or traces that are replayed."""
+    of = plan.model, plan.loss, plan.penalty, plan.optimizer.parameters
+    if plan.executor is None:
+        return gradients_of(*of)
+    from .compiled import CompiledGradients
+
+    return CompiledGradients(*of, plan.executor)
 
 
 class Epochs:
@@ -71,12 +83,11 @@ class Epochs:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.model = ModelState(plan.model)
-        self.gradients = gradients_of(
-            plan.model, plan.loss, plan.penalty, plan.optimizer.parameters, plan.executor)
+        self.gradients = gradients_for(plan)
         self.data, self.held_out = plan.data, plan.held_out
         self.epoch = 0  # the one that is being run, or was run last
         self.attempt_epochs = self.attempt_steps = 0  # done since the last start
-        self.good: _Before | None = None  # before the newest step
+        self.good: Before | None = None  # before the newest step
 
     def look(self) -> None:
         """Let the model answer one sample, to see that model, loss, metrics and targets fit together.
@@ -90,11 +101,21 @@ class Epochs:
             self.model.put_buffers(buffers)
             self.model.put_draws(draws)
         self.data = self._suited(self.data, width, self.plan.metrics if self.held_out is None else ())
+        self._prepare()
         if self.held_out is not None:
             try:
                 self.held_out = self._suited(self.held_out, width, self.plan.metrics)
             except ArgumentError as error:
                 raise ArgumentError(f"in the validation data, {error}") from error
+
+    def _prepare(self) -> None:
+        """Let what computes gradients see a batch; `CompileError` if it cannot be traced."""
+        flags, size = self.model.is_training(), self.plan.batches[0][1]
+        self.model.set_training(True)
+        try:
+            self.gradients.prepare(self.data.samples[:size], self.data.targets[:size])
+        finally:
+            self.model.set_training(flags)
 
     def _suited(self, data: Data, width: int, metrics: Sequence[Metric]) -> Data:
         """The data with their targets as the loss takes them; the metrics must be able to take them, too."""
@@ -109,20 +130,24 @@ class Epochs:
         """Every training sample once, and then what is measured after it."""
         self.epoch += 1
         self.model.set_training(True)
-        sums, count = _Sums(), len(self.data)
+        sums, count = Sums(), len(self.data)
         order = list(range(count))
         if len(self.plan.batches) > 1:
             self.plan.streams.order.shuffle(order)
-        for start, end in self.plan.batches:
-            self._step(self._batch(order[start:end]), sums)
+        self._steps(order, sums)
         self.attempt_epochs += 1
         val_loss, metrics = self._evaluation()
         penalty = None if self.plan.penalty is None else sums.penalty / len(self.plan.batches)
         return Measured(sums.loss / count, penalty, sums.grad_norm, sums.lr, val_loss, metrics)
 
-    def _step(self, batch: _Batch, sums: _Sums) -> None:
+    def _steps(self, order: list[int], sums: Sums) -> None:
+        """One step for each batch, of the samples in this order."""
+        for start, end in self.plan.batches:
+            self._step(self._batch(order[start:end]), sums)
+
+    def _step(self, batch: Batch, sums: Sums) -> None:
         optimizer = self.plan.optimizer
-        before = _Before(optimizer._snapshot(), self.model.buffer_numbers(), self.model.draws())
+        before = Before(optimizer._snapshot(), self.model.buffer_numbers(), self.model.draws())
         optimizer.zero_grad()
         try:
             loss, penalty, norm = self._gradients(batch, before)
@@ -146,7 +171,7 @@ class Epochs:
         sums.grad_norm = max(sums.grad_norm, norm)
         sums.lr = optimizer.lr * factor
 
-    def _gradients(self, batch: _Batch, before: _Before) -> tuple[float, float, float]:
+    def _gradients(self, batch: Batch, before: Before) -> tuple[float, float, float]:
         """Loss, penalty and the norm of the gradient, which is then clipped."""
         plan, parameters = self.plan, self.plan.optimizer.parameters
         loss = self.gradients.loss_and_gradients(batch.rows, batch.targets)
@@ -172,12 +197,12 @@ class Epochs:
 
     # batches
 
-    def _batch(self, indices: list[int]) -> _Batch:
+    def _batch(self, indices: list[int]) -> Batch:
         samples, targets = self.data.samples, self.data.targets
         rows = [samples[k] for k in indices]
         if self.plan.augment is not None:
             rows = [self._augmented(row) for row in rows]
-        return _Batch(rows, [targets[k] for k in indices], indices)
+        return Batch(rows, [targets[k] for k in indices], indices)
 
     def _augmented(self, row: list[float]) -> list[float]:
         assert self.plan.augment is not None
@@ -203,7 +228,7 @@ class Epochs:
 
     # trouble
 
-    def _check_finite(self, loss: float, penalty: float, batch: _Batch, before: _Before) -> None:
+    def _check_finite(self, loss: float, penalty: float, batch: Batch, before: Before) -> None:
         """Raise `TrainingError` unless loss, penalty and gradients are finite, naming where it began."""
         parameters = self.plan.optimizer.parameters
         if not math.isfinite(loss):
@@ -218,7 +243,7 @@ class Epochs:
         self.model.put_buffers(before.buffers)  # so that dropout drops the same
         self.model.put_draws(before.draws)
         numbers = [self.plan.numbers[k] for k in batch.indices]
-        origin = find_origin(self.gradients, batch.rows, batch.targets, numbers)
+        origin = find_origin(self.gradients.eager, batch.rows, batch.targets, numbers)
         self.model.put_buffers(before.buffers)
         self.model.put_draws(before.draws)
         self._give_up(what, origin)

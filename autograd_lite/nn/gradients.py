@@ -1,7 +1,7 @@
 """How `fit` gets losses and gradients: the one place where it meets graphs.
 
-`gradients_of` chooses. `EagerGradients` builds graphs; `CompiledGradients` (`compiled.py`) takes its place
-with the same methods, and keeps to what each of them says.
+`EagerGradients` builds graphs. `CompiledGradients` (`compiled.py`) takes its place in `fit(compiled=True)`:
+it has the same methods and keeps to what each of them says.
 """
 
 from __future__ import annotations
@@ -30,17 +30,9 @@ Penalty = Callable[[list[Value]], Value]
 
 
 def gradients_of(
-    model: Any,
-    loss: Loss | LossFunction,
-    penalty: Penalty | None,
-    parameters: list[Value],
-    executor: str | None = None,
+    model: Any, loss: Loss | LossFunction, penalty: Penalty | None, parameters: list[Value]
 ) -> EagerGradients:
-    """What computes losses and gradients for `fit`: an executor's name has them compiled."""
-    if executor is not None:
-        from .compiled import CompiledGradients
-
-        return CompiledGradients(model, loss, penalty, parameters, executor)
+    """What computes losses and gradients where nothing else was asked for."""
     return EagerGradients(model, loss, penalty, parameters)
 
 
@@ -67,9 +59,17 @@ class EagerGradients:
         self.takes_together = takes_together(model)
 
     @property
+    def eager(self) -> EagerGradients:
+        """What computes the same by graphs: this."""
+        return self
+
+    @property
     def in_one_graph(self) -> bool:
         """Whether a batch is one graph, not several of a few samples each."""
         return self.takes_together or not isinstance(self.loss, Loss)
+
+    def prepare(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> None:
+        """See a batch before training begins; nothing is changed. There is nothing to do for graphs."""
 
     def loss_and_gradients(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> float:
         """The mean loss of a batch in training; its gradients are added to the parameters'."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from ..errors import ArgumentError
@@ -26,12 +27,21 @@ class Ending(NamedTuple):
     words: str
 
 
+def epochs_of(plan: Plan) -> Epochs:
+    """What runs epochs: in compiled code many steps at once, where NumPy is there and asked for."""
+    if plan.executor in (None, "python") or find_spec("numpy") is None:
+        return Epochs(plan)
+    from .compiled_epochs import CompiledEpochs
+
+    return CompiledEpochs(plan)
+
+
 class Training:
     """A training that is going on: what has happened so far, and what is to happen next."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.epochs = Epochs(plan)
+        self.epochs = epochs_of(plan)
         self.history = History()
         self.attempt, self.first_epoch = 1, 1
         self.best, self.attempt_best = Lowest(), Lowest()

@@ -1,0 +1,129 @@
+"""Epochs in compiled code: the steps are taken on arrays, and written back before anybody looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..structures import flatten
+from .compiled import CompiledGradients
+from .compiled_arrays import ArrayRun, Now, Steps
+from .epochs import Before, Epochs, Sums, gradients_for
+from .preparing import Plan
+
+__all__ = ["CompiledEpochs"]
+
+
+class CompiledEpochs(Epochs):
+    """Runs epochs as `Epochs` does, many steps at once.
+
+    A step that cannot be taken in arrays is taken as in `Epochs`: one with NaN or infinity, so that its
+    origin is told, and one whose samples draw random numbers and branch.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._run: ArrayRun | None = None
+        self._frozen: list[bool] = []
+        self._last: tuple[Before, Now] | None = None  # before the newest step, if that was taken in arrays
+
+    def _steps(self, order: list[int], sums: Sums) -> None:
+        run = self._array_run()
+        rates = self._rates()
+        if rates is None or self.plan.augment is not None:
+            super()._steps(order, sums)
+            return
+        ends = [self.plan.batches[0][0], *(end for _, end in self.plan.batches)]
+        steps = Steps(np.array(order, dtype=np.int64), np.array(ends, dtype=np.int64), rates)
+        at = 0
+        while at < len(steps):
+            at += self._taken(run, steps, at, sums)
+            if at < len(steps):
+                start, end = self.plan.batches[at]
+                self._step(self._batch(order[start:end]), sums)
+                at += 1
+
+    def _taken(self, run: ArrayRun, steps: Steps, at: int, sums: Sums) -> int:
+        """Take the steps from `at` on, as far as that can be done in arrays; returns how many were taken.
+
+        Where the next has NaN or infinity in it, the last that could be taken is left out, too: `Epochs` goes
+        back to what was before that one.
+        """
+        steps = steps.part(at, len(steps))
+        draws, count = self.model.draws(), len(steps)
+        measured = np.empty((count, 3))
+        run.pull()
+        start = run.snapshot()
+        try:
+            done = run.take(steps.part(0, count - 1), measured[:-1]) if count > 1 else 0
+            if done == count - 1:
+                last = Before(([], []), [], self.model.draws()), run.snapshot()
+                done += run.take(steps.part(count - 1, count), measured[-1:])
+        except BaseException:  # Ctrl-C too: the model is that of the last finished step
+            run.push()
+            raise
+        if done == count and np.isfinite(run.now.state.numbers).all():
+            self.good, self._last = last[0], last
+        else:
+            done = max(done - 1, 0)
+            self.model.put_draws(draws)
+            run.now = start
+            if done:
+                run.take(steps.part(0, done), measured[:done])
+        run.push()
+        self._note(measured[:done], at, sums)
+        return done
+
+    def _note(self, measured: Any, at: int, sums: Sums) -> None:
+        """Add up what steps gave, in their order, as one at a time would."""
+        batches = self.plan.batches[at : at + len(measured)]
+        for (start, end), (loss, penalty, norm) in zip(batches, measured.tolist(), strict=True):
+            sums.loss += loss * (end - start)
+            sums.penalty += penalty
+            sums.grad_norm = max(sums.grad_norm, norm)
+        self.attempt_steps += len(measured)
+        if len(measured):
+            self.attempt_steps -= 1
+            sums.lr = self.plan.optimizer.lr * self._factor()
+            self.attempt_steps += 1
+
+    def _rates(self) -> Any:
+        """For each step the learning rate of each group; None where the schedule cannot tell all of them."""
+        first, count = self.attempt_steps, len(self.plan.batches)
+        try:
+            factors = []
+            for step in range(count if self.plan.by_step else 1):
+                self.attempt_steps = first + step
+                factors.append(self._factor())
+        except Exception:  # a function of the user's: it fails again when its step comes
+            return None
+        finally:
+            self.attempt_steps = first
+        if not all(0.0 <= factor < np.inf for factor in factors):
+            return None
+        groups = [group.lr for group in self.plan.optimizer.groups]
+        rates = [[lr * factor for lr in groups] for factor in factors]
+        return np.array(rates if self.plan.by_step else rates * count)
+
+    def _array_run(self) -> ArrayRun:
+        """The arrays for the parameters that are not frozen now."""
+        plan = self.plan
+        frozen = [parameter.is_frozen for parameter in plan.optimizer.parameters]
+        if self._run is None or frozen != self._frozen:
+            if self._run is not None:
+                self.gradients = gradients_for(plan)
+            assert isinstance(self.gradients, CompiledGradients)
+            self.gradients.state = self.model  # which knows of generators that are made anew
+            self._run = ArrayRun(self.gradients, plan.optimizer, plan.clip_value, plan.clip_norm)
+            self._run.batches.load(self.data.samples, self.data.targets)
+            self._frozen = frozen
+        return self._run
+
+    def _go_back(self) -> str:
+        if self._last is not None and self.good is self._last[0] and self._run is not None:
+            before, now = self._last
+            rebuilt = flatten(self.model.buffer_numbers())[1]
+            buffers = rebuilt(now.shared.tolist()) if self.model.buffers else []
+            self.good = before._replace(optimizer=self._run.as_snapshot(now), buffers=buffers)
+        return super()._go_back()
