@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import math
-import operator
 import threading
+from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -27,6 +27,9 @@ __all__ = ["TrainingLoop", "prepare_training"]
 _ARRAYS = (
     "numbers", "state", "counts", "gradient", "rows", "order", "ends", "rates", "measured", "work", "tables",
 )  # fmt: skip
+_NUMBERS = ("columns", "first", "steps")
+_ROWS, _ENDS = _ARRAYS.index("rows"), _ARRAYS.index("ends")
+_FIRST, _STOP = len(_ARRAYS) + 1, len(_ARRAYS) + 2
 
 # squares of numbers beyond these overflow or vanish, and a norm is computed of scaled numbers
 _LARGE, _SMALL = 1e280, 1e-280
@@ -51,7 +54,9 @@ class _Given(NamedTuple):
     """The arrays of a call and where they are; kept, so that no others can take their place."""
 
     arrays: tuple[Any, ...]
-    arguments: tuple[int, ...]
+    arguments: array[int]
+    """Addresses, then the numbers in `_NUMBERS`."""
+    address: int
     work: Any
 
 
@@ -70,21 +75,38 @@ class TrainingLoop:
         self._lock = threading.Lock()
         self._quick, self._room = _compiled(program, careful=False)
         self._slow: NativeFunction | None = None
-        self._given = _Given((), (), None)
+        self._given = _Given((None,) * 9, array("q"), 0, None)
 
     def run(self, state: TrainingState, rows: Any, order: Any, ends: Any, rates: Any, measured: Any) -> int:
         """Take steps, and return how many were finished; see `training.TrainingKernel`."""
-        given = self._addresses(
-            (state.numbers, state.state, state.counts, state.gradient, rows, order, ends, rates, measured)
-        )
-        steps = len(ends) - 1
-        finished = self._quick.call(*given.arguments, 0, steps)
-        while finished < 0:  # before step ~finished a gradient was NaN: the rule for zero may be needed
-            step = ~finished
-            if self._careful().call(*given.arguments, step, step + 1) == step:
-                return step
-            finished = self._quick.call(*given.arguments, step + 1, steps)
-        return finished
+        given = self._given
+        n, s, c, g, r, o, e, h, m = given.arrays
+        if not (
+            n is state.numbers and s is state.state and c is state.counts and g is state.gradient
+            and r is rows and o is order and e is ends and h is rates and m is measured
+        ):  # fmt: skip
+            given = self._given = self._addresses(
+                (state.numbers, state.state, state.counts, state.gradient, rows, order, ends, rates, measured)
+            )
+        finished = self._quick.call(given.address)
+        return finished if finished >= 0 else self._with_care(given, ~finished)
+
+    def _with_care(self, given: _Given, step: int) -> int:
+        """Go on from a step whose gradient is NaN without the rule for zero."""
+        steps = given.arguments[_STOP]
+        careful = self._careful()
+        try:
+            while True:
+                given.arguments[_FIRST], given.arguments[_STOP] = step, step + 1
+                if careful.call(given.address) == step:
+                    return step
+                given.arguments[_FIRST], given.arguments[_STOP] = step + 1, steps
+                finished = self._quick.call(given.address)
+                if finished >= 0:
+                    return finished
+                step = ~finished
+        finally:
+            given.arguments[_FIRST], given.arguments[_STOP] = 0, steps
 
     def _careful(self) -> NativeFunction:
         with self._lock:
@@ -93,22 +115,19 @@ class TrainingLoop:
             return self._slow
 
     def _addresses(self, arrays: tuple[Any, ...]) -> _Given:
-        """Where the arrays are. To ask NumPy takes longer than a step does, so the last answer is kept."""
-        given = self._given
-        if not given.arrays or not all(map(operator.is_, given.arrays, arrays)):
-            import numpy
+        """What a call passes. To ask NumPy where arrays are takes longer than a step, so answers are kept."""
+        import numpy
 
-            work = numpy.zeros(self._room)
-            places = [array.ctypes.data for array in (*arrays, work, self._tables)]
-            given = self._given = _Given(arrays, (*places, arrays[4].shape[1]), work)
-        return given
+        work = numpy.zeros(self._room)
+        places = [array.ctypes.data for array in (*arrays, work, self._tables)]
+        arguments = array("q", [*places, arrays[_ROWS].shape[1], 0, len(arrays[_ENDS]) - 1])
+        return _Given(arrays, arguments, arguments.buffer_info()[0], work)
 
 
 def _compiled(program: TrainingProgram, *, careful: bool) -> tuple[NativeFunction, int]:
     """The function, and how many numbers it needs to work with."""
     text = _Text(program, careful)
-    arguments = [ctypes.c_void_p] * len(_ARRAYS) + [ctypes.c_int64] * 3
-    return compiled(text.source, "run", arguments, text.externals), text.room
+    return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level=1), text.room
 
 
 class _Text:
@@ -127,6 +146,10 @@ class _Text:
         self.bad = self.room - 1  # the place of a number that is NaN after a step that went astray
         self.writer = writer = LoopWriter(pointer())
         norm = _norm(pointer())
+        for place, name in enumerate((*_ARRAYS, *_NUMBERS)):
+            word = writer.word("%given", place)
+            kind = f"inttoptr i64 {word} to {writer.pointer}" if name in _ARRAYS else f"add i64 {word}, 0"
+            writer.line(f"%{name} = {kind}")
         with writer.each("%first", "%steps") as step:
             self._step(step)
         writer.line("ret i64 %steps")
@@ -138,10 +161,9 @@ class _Text:
             writer.label(label)
             writer.line(f"ret i64 {writer.value(result) if ' ' in result else result}")
         writer.calls.update(norm.calls)
-        arrays = [f"{writer.pointer} %{name}" for name in _ARRAYS]
-        head = f"define i64 @run({', '.join(arrays)}, i64 %columns, i64 %first, i64 %steps)"
         self.source = writer.module(
-            head, [norm.function(f"define private double @norm({writer.pointer} %g, i64 %n)")]
+            f"define i64 @run({writer.pointer} %given)",
+            [norm.function(f"define private double @norm({writer.pointer} %g, i64 %n)")],
         )
         self.externals = writer.externals()
 
