@@ -31,8 +31,10 @@ from .building import TapeBuilder
 from .guard_words import with_words
 from .inner_gradients import Inner
 from .recorded import Trace, result_of
+from .tables import put, take
 from .tape import CODE
 from .traced import Condition, Number, Traced, traced
+from .traced_methods import install
 from .watching import Watched
 
 __all__ = ["Trace", "Tracer", "current_tracer", "trace"]
@@ -40,6 +42,8 @@ __all__ = ["Trace", "Tracer", "current_tracer", "trace"]
 _SELECT = CODE["select"]
 _ASKED = {">": ops.greater, ">=": ops.greater_equal, "<": ops.less, "<=": ops.less_equal,
           "==": ops.equal, "!=": ops.not_equal}  # fmt: skip
+
+install()
 
 
 def current_tracer() -> Tracer | None:
@@ -250,6 +254,14 @@ class Tracer:
     def detach(self, node: int) -> int:
         """The node with the same number and no gradient."""
         return self.watched.without_gradient(node)
+
+    def take(self, index: Traced, table: Any) -> Any:
+        """`ops.take` with a traced index."""
+        return take(index, table)
+
+    def put(self, index: Traced, table: Any, value: Any) -> list[Any]:
+        """`ops.put` with a traced index."""
+        return put(index, table, value)
 
     def adopt(self, node: Value) -> Value:
         """What a node is replaced by that was just made in the eager way, from leaves alone."""
