@@ -101,12 +101,13 @@ class _Driver:
             self.code.builder.icmp_signed("!=", self.job.number("differentiate"), self.zero)
         )
 
-    def _clear(self, name: str, count: ir.Value) -> None:
-        code, b = self.code, self.code.builder
-        pointer = b.bitcast(self.job.pointer(name), ir.IntType(8).as_pointer())
-        size = b.mul(count, code.integer(8))
-        code.intrinsic("llvm.memset.p0.i64", VOID, [pointer, ir.Constant(ir.IntType(8), 0), size,
-                                                    ir.Constant(ir.IntType(1), 0)])  # fmt: skip
+    def _clear(self, lanes: ir.Value) -> None:
+        """Gradients of 0, in the lanes that are used."""
+        code, b, job = self.code, self.code.builder, self.job
+        with code.loop(self.zero, job.number("size")) as slot:
+            row = b.mul(slot.index, job.number("pitch"))
+            with code.loop(self.zero, lanes, WIDTH) as lane:
+                code.store(code.splat(0.0), job.pointer("g"), b.add(row, lane.index))
 
     def _chunk(self, start: ir.Value, group: ir.Value) -> None:
         b, job = self.code.builder, self.job
@@ -117,7 +118,7 @@ class _Driver:
         self._guards(start, filled, lanes, group)
         self._write("output_slots", "output_count", "v", "outputs", start, filled)
         with self._when_differentiating():
-            self._clear("g", b.mul(job.number("size"), job.number("pitch")))
+            self._clear(lanes)
             self._seed(start, filled, lanes)
             self._instructions("backward", lanes)
             self._write("wanted_slots", "wanted", "g", "each", start, filled, flag=self._flag(group, 0))

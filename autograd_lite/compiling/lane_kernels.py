@@ -18,6 +18,7 @@ from ..symbols import Symbol
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
 from .lane_shapes import Shape, add_to_shared, gather_slot
+from .llvm_engine import PREFIX
 from .planning import BROADCAST
 from .tape import CHAIN, ROWS, TAKE
 from .vector_code import Code, Compiled, Vector, compiled, new_module
@@ -172,7 +173,8 @@ def kernel_addresses(keys: Iterable[Key]) -> dict[Key, int]:
                 code = Code(module, f"kernel{number}", *SIGNATURE)
                 _writer(key)(key, code)
                 code.builder.ret_void()
-            made = compiled(module)
+            called = [name.removeprefix(PREFIX) for name in module.globals if name.startswith(PREFIX)]
+            made = compiled(module, externals=called)
             _kept.append(made)
             _addresses.update((key, made.address(f"kernel{number}")) for number, key in enumerate(missing))
         return {key: _addresses[key] for key in wanted}

@@ -17,6 +17,7 @@ from ..errors import ArgumentError
 from ..ops import TABLE, Op
 from ..symbols import Symbol, as_symbol
 from . import vector_math
+from .llvm_engine import PREFIX
 from .tape import CHAIN, ROWS
 from .vector_code import F64, I32, VECTOR, WIDTH, Code, Mask, Vector
 
@@ -236,6 +237,6 @@ def _each_lane(module: ir.Module, name: str, arity: int) -> ir.Function:
         b = code.builder
         lane = b.trunc(loop.index, I32)
         given = [b.extract_element(argument, lane) for argument in code.arguments]
-        loop.following = [b.insert_element(loop.values[0], code.intrinsic(name, F64, given), lane)]
+        loop.following = [b.insert_element(loop.values[0], code.intrinsic(PREFIX + name, F64, given), lane)]
     code.builder.ret(loop.values[0])
     return code.function

@@ -21,7 +21,7 @@ from .tape import Tape, passes
 
 __all__ = ["Lanes", "prepare_lanes"]
 
-SERIAL = 2_000_000
+SERIAL = 700_000
 """A batch of fewer operations than this is done in one thread."""
 
 _PROCESSORS = os.cpu_count() or 1

@@ -1,21 +1,22 @@
-"""Machine code on vectors of eight doubles, written with llvmlite: values with operators, loops, an engine.
+"""Machine code on vectors of sixteen doubles, written with llvmlite: values with operators, loops, an engine.
 
-A `Vector` stands for eight numbers that a program will have when it runs, as a `Symbol` stands for one. Its
-operators add instructions to a function that is being written. LLVM turns eight doubles into one, two or
-four registers, as the processor has them.
+A `Vector` stands for sixteen numbers that a program will have when it runs, as a `Symbol` stands for one. Its
+operators add instructions to a function that is being written. LLVM turns sixteen doubles into two, four
+or eight registers, as the processor has them; so several chains of instructions run side by side.
 """
 
 from __future__ import annotations
 
 import ctypes
 import struct
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
+
+from . import llvm_engine
+from .llvm_engine import PREFIX
 
 __all__ = ["Code", "Mask", "Vector", "compiled"]
 
@@ -40,15 +41,15 @@ class Code:
         return self.function.args
 
     def vector(self, value: ir.Value) -> Vector:
-        """A value of the type <8 x double>."""
+        """A value of the type <16 x double>."""
         return Vector(self, value)
 
     def splat(self, number: float) -> Vector:
-        """The same number eight times."""
+        """The same number sixteen times."""
         return Vector(self, ir.Constant(VECTOR, [ir.Constant(F64, number)] * WIDTH))
 
     def spread(self, scalar: ir.Value) -> Vector:
-        """A double of the program, eight times."""
+        """A double of the program, sixteen times."""
         b = self.builder
         one = b.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, ir.Constant(I32, 0))
         zeros = ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH)
@@ -63,12 +64,12 @@ class Code:
         return self.builder.gep(base, [index])
 
     def load(self, base: ir.Value, index: ir.Value) -> Vector:
-        """Eight numbers from an array of doubles, from `index` on."""
+        """Sixteen numbers from an array of doubles, from `index` on."""
         pointer = self.builder.bitcast(self.at(base, index), VECTOR.as_pointer())
         return Vector(self, self.builder.load(pointer, align=8))
 
     def store(self, vector: Vector, base: ir.Value, index: ir.Value) -> None:
-        """Eight numbers into an array of doubles, from `index` on."""
+        """Sixteen numbers into an array of doubles, from `index` on."""
         pointer = self.builder.bitcast(self.at(base, index), VECTOR.as_pointer())
         self.builder.store(vector.value, pointer, align=8)
 
@@ -129,7 +130,7 @@ class Loop:
 
 
 class Mask:
-    """Eight conditions."""
+    """Sixteen conditions."""
 
     __slots__ = ("code", "value")
 
@@ -157,7 +158,7 @@ class Mask:
 
 
 class Vector:
-    """Eight doubles."""
+    """Sixteen doubles."""
 
     __slots__ = ("code", "value")
 
@@ -226,7 +227,7 @@ class Vector:
         return Vector(self.code, self.code.intrinsic(f"llvm.{name}.v{WIDTH}f64", VECTOR, [self.value]))
 
     def bits(self) -> ir.Value:
-        """The eight numbers as 64-bit integers."""
+        """The sixteen numbers as 64-bit integers."""
         return self.code.builder.bitcast(self.value, BITS)
 
     def sum(self) -> ir.Value:
@@ -248,17 +249,17 @@ class Vector:
 
 
 def as_vector(code: Code, value: Vector | float) -> Vector:
-    """A number eight times; a vector as it is."""
+    """A number sixteen times; a vector as it is."""
     return value if isinstance(value, Vector) else code.splat(float(value))
 
 
 def from_bits(code: Code, value: ir.Value) -> Vector:
-    """Eight 64-bit integers read as doubles."""
+    """Sixteen 64-bit integers read as doubles."""
     return Vector(code, code.builder.bitcast(value, VECTOR))
 
 
 def integers(value: int) -> ir.Constant:
-    """The same 64-bit integer eight times."""
+    """The same 64-bit integer sixteen times."""
     return ir.Constant(BITS, [ir.Constant(I64, value)] * WIDTH)
 
 
@@ -285,33 +286,26 @@ class Compiled:
         return call
 
 
-_lock = threading.Lock()
-_ready: list[Any] = []
-
-
-def _machine(features: str | None = None) -> Any:
-    with _lock:
-        if not _ready:
-            llvm.initialize_native_target()
-            llvm.initialize_native_asmprinter()
-            _ready.append(True)
-    if features is None:
-        features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2)
-
-
 def new_module(name: str) -> ir.Module:
     """An empty module."""
     module = ir.Module(name)
-    module.triple = llvm.get_default_triple()
+    module.triple = llvm_engine._binding().get_default_triple()
     return module
 
 
-def compiled(module: ir.Module, features: str | None = None) -> Compiled:
-    """The machine code of a module, for this processor (or with these features of it only)."""
-    machine = _machine(features)
-    parsed = llvm.parse_assembly(str(module))
-    engine = llvm.create_mcjit_compiler(parsed, machine)
+def compiled(module: ir.Module, features: str | None = None, externals: Iterable[str] = ()) -> Compiled:
+    """The machine code of a module, for this processor (or with these features of it only).
+
+    `externals` are the C functions that it calls, with `PREFIX` before their names.
+    """
+    binding = llvm_engine._binding()
+    for external in externals:
+        binding.add_symbol(PREFIX + external, llvm_engine._address(external))
+    if features is None:
+        features = binding.get_host_cpu_features().flatten()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=features, opt=2, jit=True
+    )
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(str(module)), machine)
     engine.finalize_object()
     return Compiled(engine)
