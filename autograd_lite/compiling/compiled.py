@@ -13,16 +13,17 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import functional
+from ..engine import Value
 from ..errors import ArgumentError, GraphError, ValueTypeError
 from ..modes import current_mode, switches
 from .arguments import Arguments, flatten_call, parameter_names, static_names
 from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, traced
-from .calls import quickly_read
+from .calls import quickly_read, without_values
 from .choosing import check_executor
 from .replaying import Numbers, Replay, Settings, to_floats
 from .tracer import Trace
 from .traces import Family
-from .wanting import Request, requested
+from .wanting import Request, given_values, requested
 
 if TYPE_CHECKING:
     from .report import Report
@@ -67,7 +68,7 @@ class Compiled:
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the function gives. Raises whatever the function raises."""
         if (switches.count or _depth()) and runs_itself():
-            return self._function(*args, **named)
+            return self._as_called(args, named)
         family = None if named else self._scalars.get(tuple(map(type, args)))
         numbers: Numbers = args
         arguments: Arguments | None = None
@@ -101,7 +102,7 @@ class Compiled:
         (0.0, (2.0, 0.0))
         """
         if (switches.count or _depth()) and runs_itself() and _is_positions(wrt):
-            return functional.value_and_grad(self._function, _positions(wrt, args))(*args, **named)
+            return functional.value_and_grad(self._itself, _positions(wrt, args))(*args, **named)
         family = None if named else self._scalars.get(tuple(map(type, args)))
         numbers: Numbers = args
         arguments: Arguments | None = None
@@ -144,7 +145,7 @@ class Compiled:
         [[3.0, 2.0], [1.0, 1.0]]
         """
         if (switches.count or _depth()) and runs_itself() and _is_positions(wrt):
-            return functional.jacobian(self._function, _positions(wrt, args))(*args, **named)
+            return functional.jacobian(self._itself, _positions(wrt, args))(*args, **named)
         family, numbers, arguments = self._read(args, named)
         return self._answer(Jacobian(self._request(family, wrt, arguments)), family, numbers, arguments)
 
@@ -275,6 +276,21 @@ class Compiled:
             if quick[0] and set(quick[0]) == {float}:
                 self._scalars[quick[0]] = family
         return family, arguments.numbers, arguments if arguments.values else None
+
+    def _itself(self, *args: Any, **named: Any) -> Any:
+        """The function itself, on Values in the place of plain numbers, as when it is recorded."""
+        arguments = flatten_call(args, named, self._static, self._titles)
+        values = given_values(arguments)
+        inputs = [values[k] if k in values else Value(number) for k, number in enumerate(arguments.numbers)]
+        args, named = arguments.rebuilt(inputs)
+        return self._function(*args, **named)
+
+    def _as_called(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """The same for a call: plain numbers for plain numbers, unless somebody differentiates around."""
+        result = self._itself(*args, **named)
+        around = _depth() > 0 or current_mode().tracer is not None
+        around = around or flatten_call(args, named, self._static, self._titles).values
+        return result if around else without_values(result)
 
     def _make_room(self) -> None:
         while len(self._families) > _MOST_FAMILIES:

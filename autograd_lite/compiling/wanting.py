@@ -69,8 +69,9 @@ class Request:
         known = self.parts[0].values
         if wrt is not self.wrt or known is None or len(self.parts) > 1:
             return False
-        values = wrt if wrt.__class__ is list else list(getattr(wrt, "parameters", wrt.__iter__)())
-        return len(values) == len(known) and all(map(is_, values, known))
+        if wrt.__class__ is not list:
+            wrt = list(wrt.parameters() if hasattr(wrt, "parameters") else wrt)
+        return len(wrt) == len(known) and all(map(is_, wrt, known))
 
     def shaped(self, each: Sequence[Any]) -> Any:
         """Sequences of numbers, one for each part, as the caller gets them."""
