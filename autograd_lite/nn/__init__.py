@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from .attribution import Attribution, integrated_gradients, saliency
     from .building import build_model
+    from .compiled_training import CompiledTraining, compile_training
     from .diagnosis import LayerReport, Report, diagnose
     from .gpt import GPT, Block, FeedForward, next_token_loss
     from .rate_finder import RateTest, lr_find
@@ -105,6 +106,7 @@ __all__ = [
     "Attribution",
     "BatchNorm",
     "Block",
+    "CompiledTraining",
     "Constant",
     "Cosine",
     "CrossValidation",
@@ -153,6 +155,7 @@ __all__ = [
     "build_model",
     "clip_gradient_norm",
     "clip_gradient_value",
+    "compile_training",
     "confusion_matrix",
     "cross_entropy",
     "cross_validate",
@@ -190,6 +193,7 @@ _LATER = {
     "AttentionHead": "attention",
     "Attribution": "attribution",
     "Block": "gpt",
+    "CompiledTraining": "compiled_training",
     "CrossValidation": "search_results",
     "FeedForward": "gpt",
     "GPT": "gpt",
@@ -206,6 +210,7 @@ _LATER = {
     "Tokenizer": "text",
     "attention_weights": "attention",
     "build_model": "building",
+    "compile_training": "compiled_training",
     "cross_validate": "search",
     "data": "data",
     "diagnose": "diagnosis",

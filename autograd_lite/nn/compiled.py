@@ -137,6 +137,7 @@ class CompiledGradients(EagerGradients):
                 row[start + columns] if width is None else row[start + columns : start + size]
                 for start in range(0, len(row), size)
             ]
+            self.state.set_training(training)
             if rebuilt is not None:
                 self.state.put_buffers(rebuilt(shared))
             if count is None:
@@ -204,9 +205,10 @@ class CompiledGradients(EagerGradients):
 
     def _remember(self) -> Callable[[], None]:
         """A function that puts back what running the model changes."""
-        buffers, draws = self.state.buffer_numbers(), self.state.draws()
+        buffers, draws, flags = self.state.buffer_numbers(), self.state.draws(), self.state.is_training()
 
         def undo() -> None:
+            self.state.set_training(flags)
             self.state.put_buffers(buffers)
             self.state.put_draws(draws)
 

@@ -152,6 +152,21 @@ class ArrayRun:
 
     # steps
 
+    def native(self, size: int) -> Native | None:
+        """The native loop for batches of that size without random numbers, whose state is `now.state`."""
+        traces = self.batches.traces(size, self.now.shared)
+        kernel = self._kernel(traces)
+        if kernel is None or traces.branches[0].draws:
+            return None
+        numbers = self.batches.numbers(self.now.state.numbers, traces)
+        self.now = self.now._replace(state=replace(self.now.state, numbers=numbers), reached=kernel.reached)
+        return kernel
+
+    def count_steps(self, count: int) -> None:
+        """Say that the native loop took so many steps."""
+        reached = self.now.reached | (self.now.state.gradient != 0.0)
+        self.now = self.now._replace(finished=self.now.finished + count, reached=reached)
+
     def take(self, steps: Steps, measured: Any) -> int:
         """Take steps until one cannot be taken here; returns how many were finished.
 
