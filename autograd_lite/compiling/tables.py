@@ -9,6 +9,7 @@ from .. import ops
 from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError
 from ..ops.row import as_number
+from ..sources import source_place
 from .traced import Number, Traced, traced
 
 __all__ = ["put", "take"]
@@ -23,7 +24,7 @@ def take(index: Traced, table: Any) -> Any:
     _checked(index, table)
     entries = list(table)
     tracer = index._tracer
-    at, place = tracer.own(index), tracer.place()
+    at, place = tracer.own(index), source_place()
 
     def column(cells: Sequence[Any]) -> Any:
         node = tracer.builder.take(at, [tracer.node_of(cell) for cell in cells], place)

@@ -64,7 +64,7 @@ def _binary(row: Op, plain: Op | None = None) -> Method:
         elif kind is Value:
             b = other._data
             leaf = tracer.leaves.get(other)
-            key = code, self._index, tracer.leaf(other) if leaf is None else leaf
+            key = code, self._index, tracer.meet(other) if leaf is None else leaf
         elif kind is float or kind is int:
             b = other if kind is float else as_number(other)
             constant = tracer.constants.get(b)
@@ -94,7 +94,7 @@ def _reflected(row: Op) -> Method:
         if kind is Value:
             a = other._data
             leaf = tracer.leaves.get(other)
-            key = code, tracer.leaf(other) if leaf is None else leaf, self._index
+            key = code, tracer.meet(other) if leaf is None else leaf, self._index
         elif kind is float or kind is int:
             a = other if kind is float else as_number(other)
             constant = tracer.constants.get(a)

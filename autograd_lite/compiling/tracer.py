@@ -25,7 +25,7 @@ from ..ops import Op
 from ..ops.row import as_number
 from ..protocols import asked_instead
 from ..rules import LEAF
-from ..sources import Place, source_place
+from ..sources import source_place
 from .arguments import Arguments
 from .building import TapeBuilder
 from .guard_words import with_words
@@ -136,12 +136,13 @@ class Tracer:
 
     def leaf(self, value: Value) -> int:
         """The node of a Value that was met: a parameter if it comes from outside, else a constant."""
-        leaves = self.leaves
-        node = leaves.get(value) if value.__class__ is Value else None
-        if node is not None:
-            return node
         if isinstance(value, Traced):
             return self.own(value)
+        node = self.leaves.get(value)
+        return self.meet(value) if node is None else node
+
+    def meet(self, value: Value) -> int:
+        """The same for one that was not met before."""
         if value in self.inside:
             node = self.builder.constant(value._data)
         elif value._a is None:
@@ -151,7 +152,7 @@ class Tracer:
                 f"{self.title} uses {describe(value)}, which was computed outside of it from other Values: "
                 f"{self._as_it_was(value)}"
             )
-        leaves[value] = node
+        self.leaves[value] = node
         self.met.append(value._data)
         return node
 
@@ -201,7 +202,7 @@ class Tracer:
             elif of is Value:
                 kind = Traced
                 node = leaves.get(operand)
-                nodes.append(self.leaf(operand) if node is None else node)
+                nodes.append(self.meet(operand) if node is None else node)
                 numbers.append(operand._data)
             elif of is float:
                 node = constants.get(operand)
@@ -265,9 +266,13 @@ class Tracer:
 
     def adopt(self, node: Value) -> Value:
         """What a node is replaced by that was just made in the eager way, from leaves alone."""
-        if node._a is None and node._rule is LEAF and node._handmade is None:
+        operand, row = node._a, node._rule.op
+        if operand is None and node._rule is LEAF:
             self.inside[node] = None
             return node
+        if operand.__class__ is Traced and row.arity == 1 and not row.immediates and row is not ops.identity:
+            known, of = self.known, self.own(operand)  # a method of Value itself, such as Value.relu
+            return traced(self, known.setdefault((CODE[row.name], of), len(known)), node._data)  # type: ignore[no-any-return]
         if node._handmade is not None:
             raise GraphError(
                 f"{describe(node)} is a hand-made op, which cannot be compiled: only ops of the op table can"
@@ -314,13 +319,9 @@ class Tracer:
     def guard(self, node: int, expected: float, words: str = "", about: int = -1) -> None:
         """Guard that a node has this number; each node once."""
         if node not in self.builder._guards:
-            self.builder.guard(node, expected, "", self.place())
+            self.builder.guard(node, expected, "", source_place())
             if words:
                 self.asked[node] = words, about
-
-    def place(self) -> Place | None:
-        """Where the user's program stands."""
-        return source_place()
 
     # --- what surrounds the operations ----------------------------------------------------------------------
 
