@@ -11,6 +11,7 @@ Result(missed=-1, outputs=[9.0], gradients=[6.0])
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -20,13 +21,14 @@ import numpy
 from ..errors import ArgumentError
 from .kernel import Result
 from .kernel_cache import interpreter
-from .kernel_source import MODES, STATE
+from .kernel_source import END, STATE
 from .planning import FIELDS, Plan, make_plan
 from .tape import CODE, Tape
 
 __all__ = ["Interpreted", "prepare"]
 
 _POLYGAMMA = CODE["polygamma"]
+_result = tuple.__new__  # of a Result: half the time that its own way takes
 
 
 def prepare(tape: Tape, wanted: Sequence[int], fuse: bool = True) -> Interpreted:
@@ -47,34 +49,36 @@ class Interpreted:
         self.plan = plan
         self.fuse = fuse
         self.native = interpreter(_orders(plan))
-        self._run = self.native.run
+        calls = self.native.calls
+        self._values, self._gradients, self._seeded = calls["values"], calls["gradients"], calls["seeded"]
         self._leaves = plan.tape.leaves
+        self._program = _Program(plan, fuse)
         self._idle: list[_Buffers] = []
 
-    def values(self, leaves: Sequence[float]) -> Result:
+    def values(self, leaves: Any) -> Result:
         """The outputs."""
         buffers = self._filled(leaves)
-        missed = self._run(buffers.address, 0)
-        result = Result(-1, buffers.outputs.tolist()) if missed < 0 else self._missed(missed)
+        missed = self._values(buffers.state)
+        result = _result(Result, (-1, buffers.outputs.tolist(), ())) if missed < 0 else self._missed(missed)
         self._idle.append(buffers)
         return result
 
     def gradients(self, leaves: Any, seeds: Sequence[float] | None = None) -> Result:
         """The outputs, and the gradients of their sum, each times its seed (1 unless given)."""
         buffers = self._filled(leaves)
-        mode = 1
-        if seeds is not None:
+        if seeds is None:
+            missed = self._gradients(buffers.state)
+        else:
             buffers.seeds[:] = seeds
-            mode = 2
-        missed = self._run(buffers.address, mode)
+            missed = self._seeded(buffers.state)
         if missed == -2:  # a gradient is NaN: perhaps only for want of the rule for zero
-            missed = self._run(buffers.address, mode | MODES["careful"])
+            missed = self.native.calls["gradients_again" if seeds is None else "seeded_again"](buffers.state)
         if missed >= 0:
             result = self._missed(missed)
         else:
             slopes = buffers.gradients
-            found = slopes.copy() if isinstance(leaves, numpy.ndarray) else slopes.tolist()
-            result = Result(-1, buffers.outputs.tolist(), found)
+            found = slopes.copy() if leaves.__class__ is numpy.ndarray else slopes.tolist()
+            result = _result(Result, (-1, buffers.outputs.tolist(), found))
         self._idle.append(buffers)
         return result
 
@@ -82,9 +86,9 @@ class Interpreted:
         try:
             buffers = self._idle.pop()
         except IndexError:
-            buffers = _Buffers(self.plan, self.fuse)
-        if isinstance(leaves, numpy.ndarray):
-            if len(leaves) != self._leaves:
+            buffers = _Buffers(self.plan, self._program)
+        if leaves.__class__ is numpy.ndarray:
+            if leaves.shape != (self._leaves,):
                 raise _wrong_count(self._leaves, len(leaves))
             buffers.leaves[:] = leaves
         else:
@@ -121,36 +125,48 @@ def _start_of_run(slots: Any) -> int:
     return int(slots[0]) if side_by_side else -1
 
 
+class _Program:
+    """The arrays of a plan that do not change, for all buffers, and where they are."""
+
+    def __init__(self, plan: Plan, fuse: bool) -> None:
+        code = numpy.zeros((len(plan.code) + 2, len(FIELDS)), dtype=numpy.int32)
+        code[1:-1] = plan.code
+        code[[0, -1], 0] = END
+        self.longest = int(code[:, 1].max(initial=1))
+        """No list is longer."""
+        arrays = {
+            "code": code, "index": plan.index, "listed": plan.listed, "guards": plan.guards,
+            "expected": plan.expected, "outputs": plan.outputs, "wanted": plan.wanted,
+        }  # fmt: skip
+        self._kept = {name: numpy.ascontiguousarray(array) for name, array in arrays.items()}
+        self.numbers = {name: array.ctypes.data for name, array in self._kept.items()}
+        self.numbers["code"] += code.strides[0]
+        self.numbers |= {
+            "end": self.numbers["code"] + len(plan.code) * code.strides[0], "size": plan.size,
+            "guard_count": len(plan.guards), "output_count": len(plan.outputs),
+            "wanted_count": len(plan.wanted), "wanted_start": _start_of_run(plan.wanted), "exact": int(not fuse),
+        }  # fmt: skip
+
+
 class _Buffers:
     """What one call works with: its numbers, gradients and results, and the list that `run` gets."""
 
-    __slots__ = ("address", "g", "gradients", "kept", "leaves", "outputs", "pack", "seeds", "state", "v")
+    __slots__ = ("_kept", "gradients", "leaves", "outputs", "pack", "seeds", "state", "v")
 
-    def __init__(self, plan: Plan, fuse: bool) -> None:
+    def __init__(self, plan: Plan, program: _Program) -> None:
         size, leaves = plan.size, plan.tape.leaves
-        code = numpy.ascontiguousarray(plan.code)
-        lists = code[:, 1].max(initial=1)  # no list is longer
         self.v: Any = numpy.zeros(max(size, 1))
-        self.g = numpy.zeros(max(size, 1))
         self.leaves = self.v[:leaves]
         self.v[leaves : leaves + len(plan.constants)] = plan.constants
         self.outputs = numpy.zeros(len(plan.outputs))
         self.seeds = numpy.ones(len(plan.outputs))
         self.gradients = numpy.zeros(len(plan.wanted))
-        spare = numpy.zeros(lists)
         self.pack = struct.Struct(f"{leaves}d").pack_into
-        start = code.ctypes.data
         arrays = {
-            "code": code, "index": plan.index, "listed": plan.listed, "v": self.v, "g": self.g,
-            "guards": plan.guards, "expected": plan.expected, "outputs": plan.outputs, "wanted": plan.wanted,
-            "seeds": self.seeds, "given_outputs": self.outputs, "given_gradients": self.gradients, "spare": spare,
+            "v": self.v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest),
+            "seeds": self.seeds, "given_outputs": self.outputs, "given_gradients": self.gradients,
         }  # fmt: skip
-        self.kept = {name: numpy.ascontiguousarray(array) for name, array in arrays.items()}
-        numbers = {name: array.ctypes.data for name, array in self.kept.items()}
-        numbers |= {
-            "end": start + len(code) * 4 * len(FIELDS), "size": size, "guard_count": len(plan.guards),
-            "output_count": len(plan.outputs), "wanted_count": len(plan.wanted),
-            "wanted_start": _start_of_run(plan.wanted), "exact": int(not fuse),
-        }  # fmt: skip
-        self.state = numpy.array([numbers[name] for name in STATE], dtype=numpy.int64)
-        self.address = self.state.ctypes.data
+        numbers = program.numbers | {name: array.ctypes.data for name, array in arrays.items()}
+        state = numpy.array([numbers[name] for name in STATE], dtype=numpy.int64)
+        self._kept = program, arrays, state
+        self.state = ctypes.c_void_p(state.ctypes.data)

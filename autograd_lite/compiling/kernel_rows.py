@@ -17,7 +17,7 @@ from .machine_text import Code
 from .tape import CHAIN, CODE, ROWS
 from .terms import Term, append
 
-__all__ = ["computed", "go_back", "go_forward", "operands_of"]
+__all__ = ["Run", "computed", "go_back", "go_forward", "operands_of"]
 
 
 def operands_of(row: Op) -> int:
@@ -64,18 +64,29 @@ def _is_always(code: Code, rule: Callable[..., Sequence[Any]], count: int) -> fl
     return builder.number_of(result.node) if isinstance(result, Term) else float(result)
 
 
-class _Run:
-    """A loop over the results of an instruction: usually there is one, so the test stands at the end."""
+class Run:
+    """A loop over the results of an instruction: usually there is one, so the test stands at the end.
 
-    def __init__(self, code: Code, name: str, count: int, after: str) -> None:
-        self.code, self.name, self.after = code, name, after
-        slots = [code.field("%p", AT[letter]) for letter in ("target", *"abc"[:count])]
+    `slots` are where the operands in `fields` stand; `steps` are the fields that say how far apart they are.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        name: str,
+        fields: Sequence[str],
+        steps: Sequence[str],
+        after: str,
+        count: str = "%n",
+    ) -> None:
+        self.code, self.name, self.after, self._steps = code, name, after, steps
+        slots = ["%t", *(code.field("%p", AT[field]) for field in fields)]
         self._entry, self._body = code.block, f"{name}.run"
         code.jump(self._body)
         code.label(self._body)
         self._names = [code.value("phi") for _ in range(len(slots) + 1)]
         self._at = len(code.lines) - len(self._names)
-        self._firsts = ["%n", *slots]
+        self._firsts = [count, *slots]
         self.target, *self.slots = self._names[1:]
 
     def close(self) -> None:
@@ -85,12 +96,16 @@ class _Run:
         more = f"{self.name}.more"
         code.line(f"br i1 {code.asks('eq', left, 0)}, label %{self.after}, label %{more}")
         code.label(more)
-        steps = [code.field("%p", AT["s" + letter]) for letter in "abc"[: len(self.slots)]]
+        steps = [code.field("%p", AT[step]) for step in self._steps]
         moved = [code.plus(slot, step) for slot, step in zip(self.slots, steps, strict=True)]
         following = [left, code.plus(self.target, 1), *moved]
         for k, (name, first, then) in enumerate(zip(self._names, self._firsts, following, strict=True)):
             code.lines[self._at + k] = f"  {name} = phi i64 [ {first}, %{self._entry} ], [ {then}, %{more} ]"
         code.jump(self._body)
+
+
+def _run(code: Code, op: int, count: int, after: str) -> Run:
+    return Run(code, f"op{op}", "abc"[:count], ["sa", "sb", "sc"][:count], after)
 
 
 def _cases(
@@ -109,12 +124,12 @@ def _cases(
 def go_forward(code: Code, op: int, after: str, orders: Sequence[float]) -> None:
     """The handler of a row of fixed arity: from %v to %v; %n results of the instruction at %p."""
     if op == CHAIN:
-        run = _Run(code, f"op{op}", 2, after)
+        run = _run(code, op, 2, after)
         code.store(code._chained(*(code.load("%v", slot) for slot in run.slots)), "%v", run.target)
         run.close()
         return
     row = ROWS[op]
-    run = _Run(code, f"op{op}", operands_of(row), after)
+    run = _run(code, op, operands_of(row), after)
     given = [code.load("%v", slot) for slot in run.slots]
 
     def write(order: float | None = None) -> None:
@@ -143,7 +158,7 @@ def go_back(code: Code, op: int, after: str, orders: Sequence[float], careful: b
     if not flowing:
         code.jump(after)
         return
-    run = _Run(code, f"op{op}", total, after)
+    run = _run(code, op, total, after)
     active = code.field("%p", AT["active"]) if len(flowing) > 1 else ""
     u = code.load("%g", run.target)
     given = [code.load("%v", slot) for slot in run.slots]
@@ -169,7 +184,7 @@ def go_back(code: Code, op: int, after: str, orders: Sequence[float], careful: b
 
 def _chain_back(code: Code, after: str, careful: bool) -> None:
     """The slope in a factor is the other one; 0 where the rule for zero made the product nothing."""
-    run = _Run(code, f"op{CHAIN}", 2, after)
+    run = _run(code, CHAIN, 2, after)
     active, u = code.field("%p", AT["active"]), code.load("%g", run.target)
     factors = [code.load("%v", slot) for slot in run.slots]
     product, kept = code.fmul(*factors), code.load("%v", run.target)

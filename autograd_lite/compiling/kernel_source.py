@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from . import kernel_lists as lists
 from .kernel_products import AT, functions
-from .kernel_rows import go_back, go_forward
+from .kernel_rows import Run, go_back, go_forward
 from .llvm_engine import pointer
 from .llvm_text import Writer
 from .machine_text import LANES, PACK, Code
-from .planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
+from .planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
 from .tape import CHAIN, ROWS, TAKE
 
-__all__ = ["ALL_ROWS", "MODES", "STATE", "Source", "kernel_source"]
+__all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "kernel_source"]
 
 STATE = (
     "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
@@ -28,14 +28,19 @@ STATE = (
 """What stands in the list that `run` gets: addresses, counts, whether sums go from left to right (`exact`),
 and the first slot wanted if those wanted stand side by side (else -1)."""
 
-MODES = {"values": 0, "gradients": 1, "seeded": 2, "careful": 4}
-"""What `run` does: outputs only; gradients of their sum; of their sum with seeds. `careful`, added to one of
-these after such a run, goes back again by the rule for zero."""
+MODES = {"values": 0, "gradients": 1, "seeded": 2, "gradients_again": 5, "seeded_again": 6}
+"""What `run` does: outputs only; gradients of their sum, 1 times each; of their sum with seeds. The others go
+back again after such a run, by the rule for zero. Each is a function of the module, too."""
+_AGAIN = 4
 
 ALL_ROWS = tuple(code for code, row in enumerate(ROWS) if row.name not in ("select", "dot"))
 
 
 _GIVEN = ("code", "end", "index", "listed", "v", "g", "s", "exact")
+
+
+END = BROADCAST + 1
+"""The op of what stands before the first instruction and after the last one."""
 
 
 class Source(NamedTuple):
@@ -52,8 +57,14 @@ def kernel_source(rows: Iterable[int] = ALL_ROWS, orders: Sequence[float] = ()) 
     """
     known = sorted(rows)
     codes = [*functions(), _forward(known, orders), _backward(known, orders, False), _backward(known, orders, True),
-             _run()]  # fmt: skip
+             _run(), *(_mode(name, mode) for name, mode in MODES.items())]  # fmt: skip
     return assembled(codes)
+
+
+def _mode(name: str, mode: int) -> Code:
+    code = Code(name, ["i64 %state"], "i64", public=True)
+    code.close(f"i64 {code.value(f'call i64 @run(i64 %state, i64 {mode})')}")
+    return code
 
 
 def assembled(codes: Sequence[Code]) -> Source:
@@ -72,24 +83,24 @@ def assembled(codes: Sequence[Code]) -> Source:
 
 
 def _interpreter(name: str, back: bool, handlers: dict[int, Callable[[Code], None]]) -> Code:
-    """A loop over the instructions: each jumps to the handler of its op."""
+    """A loop over the instructions: each jumps to the handler of its op, the last one (END) to the end."""
     code = Code(name, [f"i64 %{word}" for word in _GIVEN])
     size = 4 * len(FIELDS)
+    kind = code.pointer if code.pointer == "ptr" else "i8*"
+    places = [f"op{op}" if op in handlers else "after" for op in range(END)] + ["done"]
+    listed = ", ".join(f"{kind} blockaddress(@{name}, %{place})" for place in places)
+    code.declared.add(f"@{name}.handlers = internal constant [{END + 1} x {kind}] [{listed}]")
+    code.line(f"%table = ptrtoint {_pointer_to(f'[{END + 1} x {kind}]', code)} @{name}.handlers to i64")
     first = code.plus("%end", -size) if back else "%code"
     code.jump("next")
     code.label("next")
     code.line(f"%p = phi i64 [ {first}, %start ], [ %following, %after ]")
-    over = code.asks("slt", "%p", "%code") if back else code.asks("sge", "%p", "%end")
-    code.line(f"br i1 {over}, label %done, label %known")
-    code.label("known")
-    names = {"op": "%op", "count": "%n", "target": "%t"}
-    for field, name_ in names.items():
-        pointer = code.pointer_to("%p", AT[field], "i32", 2)
-        code.line(f"{name_}.short = load i32, {pointer}, align 4")
-        if field != "op":
-            code.line(f"{name_} = sext i32 {name_}.short to i64")
-    cases = " ".join(f"i32 {op}, label %op{op}" for op in sorted(handlers))
-    code.line(f"switch i32 %op.short, label %after [{cases}]")
+    for field, given in (("op", "%op"), ("count", "%n"), ("target", "%t")):
+        code.line(f"{given}.short = load i32, {code.pointer_to('%p', AT[field], 'i32', 2)}, align 4")
+        code.line(f"{given} = sext i32 {given}.short to i64")
+    handler = code.value(f"load {kind}, {code.pointer_to('%table', '%op', kind)}, align 8")
+    targets = ", ".join(f"label %{place}" for place in sorted(set(places)))
+    code.line(f"indirectbr {kind} {handler}, [{targets}]")
     for op, write in sorted(handlers.items()):
         code.label(f"op{op}")
         write(code)
@@ -99,6 +110,10 @@ def _interpreter(name: str, back: bool, handlers: dict[int, Callable[[Code], Non
     code.label("done")
     code.close()
     return code
+
+
+def _pointer_to(kind: str, code: Code) -> str:
+    return code.pointer if code.pointer == "ptr" else f"{kind}*"
 
 
 Write = Callable[[Code], None]
@@ -130,9 +145,40 @@ def _by_order(exact: Write, fast: Write) -> Write:
     return write
 
 
+def _single(code: Code, back: bool) -> None:
+    """A DOT of one product and a first summand in each row, with sums in any order: no call for that.
+
+    Goes on behind it for any other DOT.
+    """
+    single = code.both(code.asks("eq", "%n", 1), code.asks("eq", "%exact", 0))
+    single = code.both(single, code.asks("sge", code.field("%p", AT["init"]), 0))
+    code.line(f"br i1 {single}, label %single, label %product")
+    code.label("single")
+    run = Run(code, "single", ("a", "b", "init"), ("ra", "rb", "ri"), "after", code.field("%p", AT["rows"]))
+    a, b, init = run.slots
+    x, z = code.load("%v", a), code.load("%v", b)
+    if back:
+        active, u = code.field("%p", AT["active"]), code.load("%g", run.target)
+        for bit, slot, local in ((1, a, z), (2, b, x)):
+            with code.when(code.has_bit(active, bit)):
+                code.store(code.multiply_add(u, local, code.load("%g", slot)), "%g", slot)
+        with code.when(code.has_bit(active, 8)):
+            code.increase("%g", init, u)
+    else:
+        code.store(code.multiply_add(x, z, code.load("%v", init)), "%v", run.target)
+    run.close()
+    code.label("product")
+
+
 def _forward(rows: Sequence[int], orders: Sequence[float]) -> Code:
+    dots = _by_order(_calls("dot", "%p", "%v"), _calls("dot_fast", "%p", "%v"))
+
+    def products(code: Code) -> None:
+        _single(code, back=False)
+        dots(code)
+
     handlers: dict[int, Write] = {
-        DOT: _then_after(_by_order(_calls("dot", "%p", "%v"), _calls("dot_fast", "%p", "%v"))),
+        DOT: _then_after(products),
         SUM: _then_after(_calls("sums", "%p", "%v")),
         DOT_LIST: _then_after(lists.dot_list),
         SUM_LIST: _then_after(lists.sum_list),
@@ -151,8 +197,16 @@ def _forward(rows: Sequence[int], orders: Sequence[float]) -> Code:
 def _backward(rows: Sequence[int], orders: Sequence[float], careful: bool) -> Code:
     given = "%p", "%v", "%g"
     dots = _by_order(_calls("dot_back", *given), _calls("dot_back_fast", *given))
+
+    def products(code: Code) -> None:
+        if careful:
+            _calls("dot_back_careful", *given)(code)
+        else:
+            _single(code, back=True)
+            dots(code)
+
     handlers: dict[int, Write] = {
-        DOT: _then_after(_calls("dot_back_careful", *given) if careful else dots),
+        DOT: _then_after(products),
         SUM: _then_after(_calls("sums_back", "%p", "%g")),
         DOT_LIST: _then_after(lambda code: lists.dot_list_back(code, careful)),
         SUM_LIST: _then_after(lists.sum_list_back),
@@ -173,23 +227,23 @@ def _run() -> Code:
     at = {name: code.word("%state", place) for place, name in enumerate(STATE)}
     pointers = [at[name] for name in ("code", "end", "index", "listed", "v", "g", "spare", "exact")]
     given = ", ".join(f"i64 {each}" for each in pointers)
-    with code.otherwise(code.has_bit("%mode", MODES["careful"]), "seed"):
+    with code.otherwise(code.has_bit("%mode", _AGAIN), "seed"):
         pass
     code.line(f"call void @forward({given})")
     _check_guards(code, at)
     with code.loop(0, at["output_count"]) as each:
         number = code.load(at["v"], code.field(at["outputs"], each.index))
         code.store(number, at["given_outputs"], each.index)
-    with code.otherwise(code.asks("eq", "%mode", MODES["values"]), "good"):
+    with code.otherwise(code.asks("eq", "%mode", 0), "good"):
         pass
     code.jump("seed")
     code.label("seed")
     clear(code, at["g"], at["size"])
-    seeded = code.has_bit("%mode", MODES["seeded"])
+    seeded = code.has_bit("%mode", 2)
     with code.loop(0, at["output_count"]) as each:
         number = code.chosen(seeded, code.load(at["seeds"], each.index), "1.0", "double")
         code.increase(at["g"], code.field(at["outputs"], each.index), number)
-    with code.otherwise(code.has_bit("%mode", MODES["careful"]), "give"):
+    with code.otherwise(code.has_bit("%mode", _AGAIN), "give"):
         code.line(f"call void @backward_careful({given})")
     code.line(f"call void @backward({given})")
     code.jump("give")
