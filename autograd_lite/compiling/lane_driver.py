@@ -20,7 +20,7 @@ from llvmlite import ir
 
 from .lane_shapes import PARTS, Shape
 from .planning import FIELDS
-from .vector_code import BITS, F64, I32, I64, VOID, WIDTH, Code, Mask, Vector, compiled, new_module
+from .vector_code import BITS, F64, I32, I64, VOID, WIDTH, Code, Mask, Vector, kept_or_compiled, new_module
 
 __all__ = ["JOB", "driver"]
 
@@ -256,7 +256,11 @@ def driver() -> Callable[[int, int, int], None]:
 def _compiled_driver() -> Callable[[int, int, int], None]:
     import ctypes
 
+    made = kept_or_compiled("driver", _module)
+    return made.function("run", ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+def _module() -> ir.Module:
     module = new_module("lanes_driver")
     _Driver(module)
-    made = compiled(module)
-    return made.function("run", ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    return module

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -18,10 +19,9 @@ from ..symbols import Symbol
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
 from .lane_shapes import Shape, add_to_shared, gather_slot
-from .llvm_engine import PREFIX
 from .planning import BROADCAST
 from .tape import CHAIN, ROWS, TAKE
-from .vector_code import Code, Compiled, Vector, compiled, new_module
+from .vector_code import Code, Compiled, Vector, kept_or_compiled, new_module
 
 __all__ = ["Key", "kernel_addresses"]
 
@@ -164,20 +164,27 @@ _lock = threading.Lock()
 
 def kernel_addresses(keys: Iterable[Key]) -> dict[Key, int]:
     """Where each kernel begins. Compiled code is kept: it is small, and other plans use it."""
-    wanted = list(dict.fromkeys(keys))
+    wanted = set(keys)
     with _lock:
-        missing = [key for key in wanted if key not in _addresses]
-        if missing:
-            module = new_module("lanes")
-            for number, key in enumerate(missing):
-                code = Code(module, f"kernel{number}", *SIGNATURE)
-                _writer(key)(key, code)
-                code.builder.ret_void()
-            called = [name.removeprefix(PREFIX) for name in module.globals if name.startswith(PREFIX)]
-            made = compiled(module, externals=called)
+        for key in wanted - _addresses.keys():
+            made = kept_or_compiled(repr(key), partial(_module, key), _c_functions())
             _kept.append(made)
-            _addresses.update((key, made.address(f"kernel{number}")) for number, key in enumerate(missing))
+            _addresses[key] = made.address("kernel")
         return {key: _addresses[key] for key in wanted}
+
+
+def _module(key: Key) -> ir.Module:
+    module = new_module("lanes")
+    code = Code(module, "kernel", *SIGNATURE)
+    _writer(key)(key, code)
+    code.builder.ret_void()
+    return module
+
+
+@cache
+def _c_functions() -> tuple[str, ...]:
+    """What kernels may call."""
+    return ("fmod", *sorted({row.natives["c"] for row in ROWS if "c" in row.natives}))
 
 
 SIGNATURE = Shape.signature()

@@ -8,17 +8,20 @@ or eight registers, as the processor has them; so several chains of instructions
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 
-from . import llvm_engine
+from . import kernel_cache, llvm_engine
 from .llvm_engine import PREFIX
 
-__all__ = ["Code", "Mask", "Vector", "compiled"]
+__all__ = ["Code", "Mask", "Vector", "compiled", "kept_or_compiled"]
 
 WIDTH = 16
 F64, I64, I32, I8, BIT, VOID = (
@@ -298,14 +301,68 @@ def compiled(module: ir.Module, features: str | None = None, externals: Iterable
 
     `externals` are the C functions that it calls, with `PREFIX` before their names.
     """
-    binding = llvm_engine._binding()
-    for external in externals:
-        binding.add_symbol(PREFIX + external, llvm_engine._address(external))
-    if features is None:
-        features = binding.get_host_cpu_features().flatten()
-    machine = binding.Target.from_default_triple().create_target_machine(
-        cpu=binding.get_host_cpu_name(), features=features, opt=2, jit=True
+    return _loaded(_object_of(module, _new_machine(features)), externals)
+
+
+def kept_or_compiled(name: str, write: Callable[[], ir.Module], externals: Iterable[str] = ()) -> Compiled:
+    """The same, from the user's cache folder if code of this name is there for these versions and processor.
+
+    `name` says all that the module depends on, but for the source of this package's modules for lanes.
+    """
+    machine = _new_machine()
+    parts = (name, _source_digest(), machine.triple, *_processor(), str(_binding().llvm_version_info))
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    path = kernel_cache.cache_folder() / f"lanes-{digest}.o"
+    code = kernel_cache._read(path)
+    if code is not None:
+        with suppress(Exception):  # whatever is wrong with the file, compiling puts it right
+            return _loaded(code, externals)
+    code = _object_of(write(), machine)
+    kernel_cache._write(path, code)
+    return _loaded(code, externals)
+
+
+def _binding() -> Any:
+    return llvm_engine._binding()
+
+
+@cache
+def _processor() -> tuple[str, str]:
+    return _binding().get_host_cpu_name(), _binding().get_host_cpu_features().flatten()
+
+
+@cache
+def _source_digest() -> str:
+    """Of the modules that write code for lanes, and of the op table."""
+    folder = Path(__file__).parent
+    files = [*sorted(folder.glob("lane_*.py")), *sorted(folder.glob("vector_*.py")),
+             *sorted((folder.parent / "ops").glob("*.py")), folder.parent / "symbols.py"]  # fmt: skip
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _new_machine(features: str | None = None) -> Any:
+    processor, own = _processor()
+    return (
+        _binding()
+        .Target.from_default_triple()
+        .create_target_machine(cpu=processor, features=own if features is None else features, opt=2, jit=True)
     )
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(str(module)), machine)
+
+
+def _object_of(module: ir.Module, machine: Any) -> bytes:
+    return bytes(machine.emit_object(_binding().parse_assembly(str(module))))
+
+
+@cache
+def _add_symbol(name: str) -> None:
+    _binding().add_symbol(PREFIX + name, llvm_engine._address(name))
+
+
+def _loaded(code: bytes, externals: Iterable[str]) -> Compiled:
+    binding = _binding()
+    for external in externals:
+        _add_symbol(external)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return Compiled(engine)
