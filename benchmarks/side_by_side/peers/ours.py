@@ -21,6 +21,7 @@ IMPORT = "autograd_lite"
 EAGER = f"{NAME}, eager"
 PYTHON, NUMPY, LLVM, NUMBA, AUTO = (f"{NAME}, {e}" for e in ("python", "numpy", "llvm", "numba", "auto"))
 PLAIN = f"{NUMBA}, fuse=False"
+STEP, LOOP = f"{NAME}, compile_training().step()", f"{NAME}, in the loop"
 LARGEST_BATCH = 64
 LEFT_OUT = {
     "demo": "llvm: made for programs of up to 1,000 operations",
@@ -129,7 +130,31 @@ def _mapped(work: Batch, name: str) -> Engine:
 
 def xor(work: Xor) -> Makers:
     makers = {name: lambda name=name: _stepped(work, name) for name in (PYTHON, LLVM, NUMBA, AUTO)}
-    return {EAGER: lambda: training(work, way()), **makers}
+    whole = {STEP: lambda: _trained(work, 1), LOOP: lambda: _trained(work, 2000)}
+    return {EAGER: lambda: training(work, way()), **makers, **whole}
+
+
+def _trained(work: Xor, steps: int) -> Engine:
+    """`nn.compile_training`: steps from Python, or all in the compiled loop."""
+    from autograd_lite import nn
+
+    inputs, *neurons = work.sizes
+
+    def begun() -> Any:
+        model = nn.MLP(inputs, neurons, activation="tanh")
+        for parameter, number in zip(model.parameters(), work.start.tolist(), strict=True):
+            parameter.data = number
+        return nn.compile_training(model, "mse", "sgd", lr=work.lr).load(work.points, work.targets)
+
+    def numbers() -> Any:
+        with begun() as fresh:
+            fresh.run(work.checked_steps)
+        return [parameter.data for parameter in fresh.model.parameters()]
+
+    kept = begun()
+    if steps == 1:
+        return Engine(kept.step, numbers)
+    return Engine(lambda: kept.run(steps), numbers, units=steps, note="the whole training compiled")
 
 
 def _stepped(work: Xor, name: str) -> Engine:
