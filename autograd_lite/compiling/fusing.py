@@ -89,7 +89,7 @@ class _Arrays:
 
     def __init__(self, tape: Tape, batched: Sequence[bool] | None) -> None:
         self.first = tape.first_operation
-        self.nodes = len(tape)
+        self.nodes, self.leaves = len(tape), tape.leaves
         self.codes = numpy.array(tape.codes, dtype=numpy.int64)
         self.starts = numpy.array(tape.starts, dtype=numpy.int64)
         self.operands = numpy.array(tape.operands, dtype=numpy.int64)
@@ -133,6 +133,8 @@ def fused(
     """The steps of a tape in its order, and which nodes (extra ones too) differ between samples."""
     arrays = _Arrays(tape, batched)
     items, varies = _Terms(arrays, _absorbed(arrays, fuse)).items()
+    if fuse:
+        align(items, len(varies))
     mark_flow(items, len(varies), arrays.outputs, numpy.array(wanted, dtype=numpy.int64))
     return items, varies
 
@@ -232,9 +234,10 @@ class _Terms:
         k = numpy.flatnonzero(sums & (products > 0))
         parts.add(sum_node[k], DOT, k, level[k] - mean[k], begin[k], products[k], init=start[k])
         k = numpy.flatnonzero(sums & (products == 0))
-        parts.add(sum_node[k], SUM, k, level[k] - mean[k], begin[k], singles[k])
+        parts.add(sum_node[k], SUM, k, level[k] - mean[k], *self._numbers(begin[k], singles[k]))
         k = splits  # the numbers that a sum of products starts with
-        parts.add(start[k], SUM, k, level[k] - 1 - mean[k], begin[k] + products[k], singles[k])
+        numbers = self._numbers(begin[k] + products[k], singles[k])
+        parts.add(start[k], SUM, k, level[k] - 1 - mean[k], *numbers)
         k = means
         lengths, which = numpy.unique(t.many[k], return_inverse=True)
         fixed = numpy.stack([sum_node[k], t.nodes + extra + which, numpy.full(len(k), -1)], axis=1)
@@ -251,6 +254,12 @@ class _Terms:
         items = parts.items(left=left, right=right, extra=extra, numbers=lengths.astype(float))
         fresh = [t.varies[t.first + means], t.varies[t.first + splits], numpy.zeros(len(lengths), dtype=bool)]
         return items, numpy.concatenate([t.varies, *fresh])
+
+    def _numbers(self, begin: Array, count: Array) -> tuple[Array, Array, Any, Array]:
+        """The terms of sums of numbers; a constant that comes first, as in Python's `sum`, is `init`."""
+        first = self.left[begin]
+        constant = (count > 1) & (first >= self.t.leaves) & (first < self.t.first)
+        return begin + constant, count - constant, -1, numpy.where(constant, first, -1)
 
 
 def _fixed(t: _Arrays, k: Array) -> Array:
@@ -289,45 +298,91 @@ class _Parts:
         )  # fmt: skip
 
 
+class _Edges:
+    """What every step reads: nodes, one entry for each operand."""
+
+    def __init__(self, items: Items) -> None:
+        steps = numpy.arange(len(items.node))
+        self.terms = ranges(items.begin, items.count)
+        self.owner = numpy.repeat(steps, items.count)
+        columns = [*items.fixed.T, items.init, items.left[self.terms], items.right[self.terms]]
+        self.source = numpy.concatenate(columns)
+        self.step = numpy.concatenate([steps, steps, steps, steps, self.owner, self.owner])
+        self.cuts = numpy.cumsum([len(column) for column in columns])[:-1]
+
+    def in_order(self, items: Items, chosen: Array) -> Array:
+        """Of the edges chosen those that read something, sorted by the level of the step that reads."""
+        edges = numpy.flatnonzero(chosen & (self.source >= 0))
+        return edges[numpy.argsort(items.level[self.step[edges]], kind="stable")]
+
+
+def align(items: Items, nodes: int) -> None:
+    """Let steps that can wait run together with steps of their kind that cannot.
+
+    Which level a step is on is what it must wait for; some can run later and nothing takes longer. The
+    first word of a text has one key to look at, so that its sum is none: what follows would run one level
+    before that of all other words, and be a group of its own.
+    """
+    edges = _Edges(items)
+    where = numpy.full(nodes + 1, -1)  # the last is node -1
+    where[items.node] = numpy.arange(len(items.node))
+    order = edges.in_order(items, where[edges.source] >= 0)
+    reads, makes = where[edges.source[order]], edges.step[order]
+    level = items.level
+    cuts = _cuts(level[makes])
+    if len(cuts) * _NARROW > len(order) or not len(order):
+        return
+    top = int(level.max())
+    late = numpy.full(len(level), top)
+    for begin, end in reversed(list(pairwise(cuts))):
+        numpy.minimum.at(late, reads[begin:end], late[makes[begin:end]] - 1)
+    _, kind = numpy.unique(items.kind * (int(items.count.max()) + 1) + items.count, return_inverse=True)
+    bound = kind * (top + 1)
+    held = numpy.bincount((bound + level)[late == level], minlength=(int(kind.max()) + 1) * (top + 1))
+    chosen = numpy.where((held[bound + level] == 0) & (held[bound + late] > 0), late, level)
+    for begin, end in pairwise(cuts):
+        numpy.maximum.at(chosen, makes[begin:end], chosen[reads[begin:end]] + 1)
+    items.level = chosen
+
+
 def mark_flow(items: Items, nodes: int, outputs: Array, wanted: Array) -> None:
     """Fill in `active` and `flow`: where a gradient flows from an output to a leaf that is wanted."""
-    size = len(items.node)
-    steps = numpy.arange(size)
-    terms = ranges(items.begin, items.count)
-    owner = numpy.repeat(steps, items.count)
-    kinds = numpy.minimum(items.kind, CHAIN)  # sums are beyond
-    passing = _conducts(items.kind)[kinds]
+    size, edges = len(items.node), _Edges(items)
+    owner, terms = edges.owner, edges.terms
+    passing = _conducts(items.kind)[numpy.minimum(items.kind, CHAIN)]  # sums are beyond
     index = (items.kind[owner] == TAKE) & (terms == items.begin[owner])
-    source = numpy.concatenate([*items.fixed.T, items.init, items.left[terms], items.right[terms]])
-    step = numpy.concatenate([steps, steps, steps, steps, owner, owner])
-    flows = numpy.concatenate([*passing.T, items.init >= 0, ~index, items.right[terms] >= 0])
-    edges = numpy.flatnonzero(flows & (source >= 0))
-    edges = edges[numpy.argsort(items.level[step[edges]], kind="stable")]
-    reads, makes = source[edges], items.node[step[edges]]
-    level = items.level[step[edges]]
+    always = numpy.ones(size + len(terms), dtype=bool)
+    order = edges.in_order(items, numpy.concatenate([*passing.T, always[:size], ~index, always[size:]]))
+    reads, makes = edges.source[order], items.node[edges.step[order]]
+    level = items.level[edges.step[order]]
     needs, reached = numpy.zeros(nodes, dtype=bool), numpy.zeros(nodes, dtype=bool)
     needs[wanted] = True
     _pass_on(needs, reads, makes, level)
     useful = needs[reads]
-    edges, reads, makes, level = edges[useful], reads[useful], makes[useful], level[useful]
+    order, reads, makes, level = order[useful], reads[useful], makes[useful], level[useful]
     reached[outputs] = True
     _pass_on(reached, makes[::-1], reads[::-1], level[::-1])
-    flowing = numpy.zeros(len(source), dtype=bool)
-    flowing[edges] = reached[makes]
-    parts = numpy.split(flowing, numpy.cumsum([size, size, size, size, len(terms)]))
-    items.flow[terms, 0], items.flow[terms, 1] = parts[4], parts[5]
-    for bit, part in ((1, parts[0]), (2, parts[1]), (4, parts[2]), (8, parts[3])):
+    flowing = numpy.zeros(len(edges.source), dtype=bool)
+    flowing[order] = reached[makes]
+    first, second, third, init, left, right = numpy.split(flowing, edges.cuts)
+    items.flow[terms, 0], items.flow[terms, 1] = left, right
+    for bit, part in ((1, first), (2, second), (4, third), (8, init)):
         items.active |= bit * part
     sums = items.kind[owner] > CHAIN
-    for bit, part in ((1, parts[4]), (2, parts[5])):
+    for bit, part in ((1, left), (2, right)):
         marked = numpy.zeros(size, dtype=bool)
         marked[owner[part & sums]] = True
         items.active |= bit * marked
 
 
+def _cuts(level: Array) -> list[int]:
+    """Where levels begin, and the end."""
+    return [0, *(numpy.flatnonzero(numpy.diff(level)) + 1).tolist(), len(level)]
+
+
 def _pass_on(marks: Array, source: Array, target: Array, level: Array) -> None:
     """Mark the targets of what is marked, level by level; the edges are in the order of their levels."""
-    cuts = numpy.flatnonzero(numpy.diff(level)) + 1
+    cuts = _cuts(level)
     if len(cuts) * _NARROW > len(level):
         seen = bytearray(marks.astype(numpy.uint8).tobytes())
         for a, b in zip(source.tolist(), target.tolist(), strict=True):
@@ -335,7 +390,7 @@ def _pass_on(marks: Array, source: Array, target: Array, level: Array) -> None:
                 seen[b] = 1
         marks[:] = numpy.frombuffer(seen, dtype=numpy.uint8) != 0
         return
-    for begin, end in pairwise([0, *cuts.tolist(), len(level)]):
+    for begin, end in pairwise(cuts):
         marks[target[begin:end][marks[source[begin:end]]]] = True
 
 

@@ -72,8 +72,8 @@ class Plan:
     numbers: Any = None
     """(guards,) int32: the place of each guard in `tape.guards`; in lanes a guard is here or in `uniform`."""
     places: Any = None
-    """(leaves,) int32: the slot of each leaf, where that is not its number; None where it is. In lanes that of
-    each batched leaf, and in `uniform` of all leaves. Only with `reorder`."""
+    """(leaves,) int32: the slot of each leaf, where that is not its number; None where it is. In lanes those
+    of the batched leaves, and in `uniform` of all leaves. Only with `reorder`."""
     uniform: Plan | None = None
     """In lanes, what does not differ between samples: its buffer is `u`, and it runs once. Its leaves are all
     leaves of the tape (those that are batched are not used there) and its constants all constants. Its
@@ -109,9 +109,9 @@ def make_plan(
 ) -> Plan:
     """The instructions for a tape; `batched`, for lanes, says of each leaf whether it differs by sample.
 
-    With `fuse`, chains of products and sums become DOT and SUM, whose sums may be reassociated. With `reorder`
-    leaves may stand in another order, as `places` says, where that makes longer runs: a neuron that adds its
-    bias first meets w0, b, w1, w2, …, and its weights are no run unless the bias moves.
+    With `fuse`, chains of products and sums become DOT and SUM, whose sums may be reassociated. With
+    `reorder` leaves may stand in another order, as `places` says, where that makes longer runs: a neuron that
+    adds its bias first meets w0, b, w1, w2, …, and its weights are no run unless the bias moves.
     """
     from .fusing import fused
     from .runs import plan_of

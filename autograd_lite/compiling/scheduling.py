@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from .fusing import Items, ranges
-from .planning import BROADCAST, DOT
+from .planning import BROADCAST, DOT, SUM
 from .tape import TAKE, Tape
 
 __all__ = ["Schedule", "scheduled"]
@@ -209,8 +209,7 @@ class _Layout:
             left[from_u] = u[steps.left[self.terms][from_u]]
         else:
             columns = [*(fixed[:, place] for place in range(3)), init, left, right]
-            groups = [self.group] * 4 + [self.group[self.owner]] * 2
-            repeated = self._side_by_side(columns, groups, len(leaves), first)
+            repeated = self._side_by_side(columns, len(leaves), first)
             constants = numpy.concatenate([constants, constants[repeated - len(leaves)]])
             for column in (slot, *columns):
                 column[column >= first] += len(repeated)
@@ -226,26 +225,37 @@ class _Layout:
             terms=self.terms, left=left, right=right,
         )  # fmt: skip
 
-    @staticmethod
-    def _side_by_side(columns: Sequence[Array], groups: Sequence[Array], begin: int, end: int) -> Array:
+    def _side_by_side(self, columns: Sequence[Array], begin: int, end: int) -> Array:
         """The slots of constants that are repeated, because a group reads them in no regular order.
 
-        What reads them gets -2, -3, … instead, the number of the repetition.
+        What reads them gets -2, -3, … instead, the number of the repetition. The last two columns hold the
+        terms of sums; equal lists of terms are repeated once.
         """
         found: list[Array] = []
         count = 0
-        for column, group in zip(columns, groups, strict=True):
+        single = self.steps.count[self.owner] == 1
+        lists = numpy.where(single, self.group[self.owner], len(self.group) + self.owner)
+        for place, column in enumerate(columns):
+            of_terms = place >= len(columns) - 2
+            group = lists if of_terms else self.group
             same = numpy.diff(group) == 0
             steps = numpy.diff(column)
             rough = same[:-1] & same[1:] & (steps[:-1] != steps[1:])
-            uneven = numpy.zeros(int(group[-1]) + 1 if len(group) else 0, dtype=bool)
+            uneven = numpy.zeros(2 * len(self.group) + 1, dtype=bool)
             uneven[group[1:-1][rough]] = True
             uneven[group[(column < begin) | (column >= end)]] = False
             chosen = numpy.flatnonzero(uneven[group])
-            found.append(column[chosen])
-            column[chosen] = -2 - count - numpy.arange(len(chosen))
-            count += len(chosen)
-        return numpy.concatenate(found)
+            if of_terms:
+                chosen = chosen[numpy.isin(self.steps.kind[self.owner[chosen]], (DOT, SUM))]
+            if not len(chosen):
+                continue
+            numbers, kept = numpy.arange(len(chosen)), chosen
+            if of_terms:
+                kept, numbers = _shared_lists(column, chosen, numpy.diff(group[chosen], append=-1) != 0)
+            found.append(column[kept])
+            column[chosen] = -2 - count - numbers
+            count += len(kept)
+        return numpy.concatenate([numpy.zeros(0, dtype=numpy.int64), *found])
 
     def order_of_use(self, leaves: Array) -> Array:
         """The leaves as the groups read them: all first factors of a group, then all second ones, …"""
@@ -258,3 +268,21 @@ class _Layout:
         nodes = numpy.concatenate([nodes[read][numpy.argsort(key[read], kind="stable")], leaves])
         _, place = numpy.unique(nodes, return_index=True)
         return nodes[numpy.sort(place)]
+
+
+def _shared_lists(column: Array, chosen: Array, ends: Array) -> tuple[Array, Array]:
+    """Of lists of slots the entries that are kept when equal lists are one, and for all which they are."""
+    lists: dict[bytes, int] = {}
+    kept: list[Array] = []
+    numbers: list[Array] = []
+    begin = size = 0
+    for end in (numpy.flatnonzero(ends) + 1).tolist():
+        entries = chosen[begin:end]
+        begin = end
+        key = column[entries].tobytes()
+        if key not in lists:
+            lists[key] = size
+            kept.append(entries)
+            size += len(entries)
+        numbers.append(lists[key] + numpy.arange(len(entries)))
+    return numpy.concatenate(kept), numpy.concatenate(numbers)

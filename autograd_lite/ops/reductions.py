@@ -86,23 +86,25 @@ mean = Op("mean", "(a₁ + … + aₙ) / n", native=lambda a: _left_fold(a) / le
           latex=r"\frac{1}{n}\sum_i a_i", partials=lambda a, y: (1.0 / len(a),) * len(a),
           points=LISTS, edges=LIST_EDGES)  # fmt: skip
 prod = Op("prod", "a₁ · … · aₙ", native=lambda a: reduce(operator.mul, a), arity=None, symbol="Π",
-          latex=r"\prod_i a_i", partials=lambda a, y: _others(a),
+          latex=r"\prod_i a_i", natives={"numpy_reduce": "multiply"}, partials=lambda a, y: _others(a),
           points=LISTS, edges=(*LIST_EDGES, (0.0, 2.0, 3.0), (0.0, 2.0, 0.0)))  # fmt: skip
 dot_row = Op("dot", "a₁b₁ + … + aₙbₙ", arity=None, symbol="·", latex=r"\sum_i a_i b_i",
              native=lambda a: reduce(operator.add, map(operator.mul, *_halves(a))),
              partials=lambda a, y: (*_halves(a)[1], *_halves(a)[0]),
              points=((1.5, -2.0), (1.0, 2.0, 3.0, 4.0)), edges=((0.0, INF), (NAN, 1.0)))  # fmt: skip
 logsumexp = Op("logsumexp", "log(exp(a₁) + … + exp(aₙ)) without overflow", native=_log_sum_exp,
-               forward=_log_sum_exp_generic, arity=None, latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: _shares(a),
+               forward=_log_sum_exp_generic, arity=None, natives={"python": "ops.logsumexp"}, latex=r"\log\sum_i e^{a_i}", partials=lambda a, y: _shares(a),
                display=lambda a, y: tuple(exp(value - y) for value in a),
                points=(*LISTS, (1000.0, 999.0, -1000.0)), edges=((NAN, 1.0), (-INF, 2.0), (1.0, 1.0)))  # fmt: skip
 largest = Op("max", "the largest of a₁ … aₙ", native=_largest, forward=lambda a: reduce(maximum, a), arity=None,
-             kink="all ties share evenly", latex=r"\max_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
+             kink="all ties share evenly", latex=r"\max_i a_i", natives={"numpy_reduce": "maximum"},
+             partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
 smallest = Op("min", "the smallest of a₁ … aₙ", native=_smallest, forward=lambda a: reduce(minimum, a), arity=None,
-              kink="all ties share evenly", latex=r"\min_i a_i", partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
+              kink="all ties share evenly", latex=r"\min_i a_i", natives={"numpy_reduce": "minimum"},
+              partials=_share_ties, display=_hits, points=LISTS, edges=LIST_EDGES)  # fmt: skip
 norm = Op("norm", "sqrt(a₁² + … + aₙ²) without overflow", native=lambda a: math.hypot(*a), arity=None, symbol="‖·‖",
           forward=lambda a: absolute(a[0]) if len(a) == 1 else reduce(hypot, a),
-          natives={"js": "Math.hypot"}, latex=r"\sqrt{\sum_i a_i^2}", kink="slopes 0 at the origin",
+          natives={"python": "math.hypot", "js": "Math.hypot"}, latex=r"\sqrt{\sum_i a_i^2}", kink="slopes 0 at the origin",
           partials=lambda a, y: tuple(value / where(y == 0.0, 1.0, y) for value in a),
           display=lambda a, y: tuple(value / y for value in a),
           points=LISTS, edges=LIST_EDGES)  # fmt: skip
