@@ -42,13 +42,13 @@ class Given(NamedTuple):
         return self.function(*args, **kwargs)
 
 
-def traced(given: Given) -> tuple[Replay, Sequence[float]]:
-    """Run the function, record it, and keep the trace; with it comes what was drawn."""
+def traced(given: Given) -> tuple[Replay, Sequence[float], Any]:
+    """Run the function, record it, and keep the trace; with it come what was drawn, and the result."""
     family, numbers = given.family, given.numbers
     start = perf_counter()
     recorded = trace(given.function, with_numbers(family.arguments, numbers))
     replay = Replay(recorded, family.settings, perf_counter() - start)
-    return family.keep(replay), recorded.numbers[len(numbers) :]
+    return family.keep(replay), recorded.numbers[len(numbers) :], recorded.result
 
 
 class Question:
@@ -77,12 +77,12 @@ class Question:
         """Where the time that it took is put down."""
         return Meter()
 
-    def fresh(self, given: Given, replay: Replay, drawn: Sequence[float]) -> Any:
-        """The answer of a trace that was just made of these very numbers."""
+    def fresh(self, given: Given, replay: Replay, drawn: Sequence[float], result: Any) -> Any:
+        """The answer of a trace for these very numbers, which the function gave `result` for."""
         leaves = replay.leaves(given.numbers, drawn)
-        result = self.asked(replay, leaves)
-        if result.missed < 0:
-            return self.shaped(given, replay, leaves, result)
+        found = self.asked(replay, leaves)
+        if found.missed < 0:
+            return self.shaped(given, replay, leaves, found)
         return self.eager(given)  # a sum that is added up in another order came out on the other side
 
     def asked(self, replay: Replay, leaves: Numbers) -> Result:
@@ -103,11 +103,11 @@ class Values(Question):
 
     __slots__ = ()
 
-    def fresh(self, given: Given, replay: Replay, drawn: Sequence[float]) -> Any:
+    def fresh(self, given: Given, replay: Replay, drawn: Sequence[float], result: Any) -> Any:
         """The run that was recorded has the answer."""
         if given.arguments is not None:
-            return super().fresh(given, replay, drawn)
-        return deepcopy(replay.trace.result)  # which its receiver may change
+            return super().fresh(given, replay, drawn, result)
+        return deepcopy(result)  # the trace keeps its own, and this may be changed by who gets it
 
     def meter(self, family: Family) -> Meter:
         return family.values_meter

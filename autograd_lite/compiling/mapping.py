@@ -146,7 +146,7 @@ class _Run:
         family.reran()
         if not family.resting:
             before = family.replays
-            replay, _ = traced(self._given(index[0]))
+            replay, *_ = traced(self._given(index[0]))
             if replay not in before:
                 return [(index, [replay])]
         self._eagerly(index)
