@@ -13,7 +13,16 @@ from .building import TapeBuilder
 from .tape import CHAIN, CODE, TAKE, Tape
 from .terms import append, flows, forward_of, multiplied, partials_of
 
-__all__ = ["Parts", "edges", "expanded", "gradient_tape", "parted", "tangent_tape"]
+__all__ = [
+    "Differentiated",
+    "Parts",
+    "differentiated",
+    "edges",
+    "expanded",
+    "gradient_tape",
+    "parted",
+    "tangent_tape",
+]
 
 _ADD, _MUL, _CHOOSE, _EQUAL = CODE["add"], CODE["mul"], CODE["choose"], CODE["equal"]
 _NOT_EQUAL, _AND = CODE["not_equal"], CODE["logical_and"]
@@ -135,21 +144,46 @@ def gradient_tape(
     >>> tape.inputs, len(tape.codes), len(tape.outputs)
     (2, 3, 2)
     """
+    return differentiated(tape, wanted, careful=careful, seeds=seeds).tape
+
+
+class Differentiated(NamedTuple):
+    """A gradient tape, and what its operations are for those who read it."""
+
+    tape: Tape
+    forward: int
+    """How many operations are the program's own; what follows are adjoints."""
+    adjoints: dict[int, int]
+    """For operations that are the whole adjoint of a node: which node (of this very tape) that is."""
+
+
+def differentiated(
+    tape: Tape, wanted: Sequence[int], *, careful: bool = False, seeds: Sequence[float] | None = None
+) -> Differentiated:
+    """What `gradient_tape` gives, with a legend."""
     copy = _Copy(tape)
     copy.leaves()
     builder, nodes = copy.builder, copy.nodes
     if seeds is None:
-        named = bool(tape.names)
-        seeded = [builder.input(f"seed[{k}]" if named else "") for k in range(len(tape.outputs))]
+        seeded = [builder.input(f"seed[{k}]" if tape.names else "") for k in range(len(tape.outputs))]
     else:
         seeded = [builder.constant(seed) for seed in seeds]
     copy.operations()
-    adjoints = _adjoints(copy, _reaching(tape, wanted), seeded, CHAIN if careful else _MUL)
+    first = len(builder)
+    found = _adjoints(copy, _reaching(tape, wanted), seeded, CHAIN if careful else _MUL)
     zero = builder.constant(0.0)
-    found = [zero if adjoints[leaf] is None else adjoints[leaf] for leaf in wanted]
     # adding 0 makes -0.0 into 0.0, as a gradient that starts from 0 is in eager code
-    gradients = [builder.apply2(_ADD, node, zero) for node in found if node is not None]
-    return builder.finish([*(nodes[output] for output in tape.outputs), *gradients])
+    for leaf in wanted:
+        adjoint = found[leaf]
+        found[leaf] = zero if adjoint is None else builder.apply2(_ADD, adjoint, zero)
+    gradients = [adjoint for leaf in wanted if (adjoint := found[leaf]) is not None]
+    result, number = builder.finish_with_numbers([*(nodes[output] for output in tape.outputs), *gradients])
+    pairs = [
+        (node, adjoint) for node, adjoint in enumerate(found) if adjoint is not None and adjoint >= first
+    ]
+    # found of the tape that is given, told of the one that is made
+    named = {int(number[adjoint]): int(number[nodes[node]]) for node, adjoint in pairs[::-1]}
+    return Differentiated(result, _before(builder, number, first, result), named)
 
 
 def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: int) -> list[int | None]:
@@ -217,16 +251,41 @@ def tangent_tape(tape: Tape, *, careful: bool = False) -> Tape:
 
 def expanded(tape: Tape, known: Callable[[int], bool]) -> Tape:
     """The same program in the rows that an executor knows: any other is written out by its generic rule."""
+    return expanded_with_legend(Differentiated(tape, len(tape.codes), {}), known).tape
+
+
+def expanded_with_legend(given: Differentiated, known: Callable[[int], bool]) -> Differentiated:
+    """The same for a gradient tape, with its legend."""
+    while not all(code in (TAKE, CHAIN) or known(code) for code in set(given.tape.codes)):
+        given = _expanded_once(given, known)  # rules are made of rows that may have to be written out, too
+    return given
+
+
+def _expanded_once(given: Differentiated, known: Callable[[int], bool]) -> Differentiated:
+    marks: list[int] = []  # how long the builder was before each operation
 
     def other(builder: TapeBuilder, code: int, nodes: list[int]) -> int:
+        marks.append(len(builder))
         if code in (TAKE, CHAIN) or known(code):
             return append(builder, code, nodes)
         return forward_of(builder, code, nodes)
 
+    tape = given.tape
     copy = _Copy(tape)
     copy.leaves()
     copy.operations(other)
-    return copy.builder.finish([copy.nodes[output] for output in tape.outputs])
+    builder = copy.builder
+    result, number = builder.finish_with_numbers([copy.nodes[output] for output in tape.outputs])
+    first = (*marks, len(builder))[given.forward]
+    moved = [int(number[node]) for node in copy.nodes]
+    adjoints = {moved[node]: moved[of] for node, of in given.adjoints.items() if copy.nodes[node] >= first}
+    return Differentiated(result, _before(builder, number, first, result), adjoints)
+
+
+def _before(builder: TapeBuilder, number: Sequence[int], first: int, result: Tape) -> int:
+    """How many operations of a finished tape were appended before the builder had `first` nodes."""
+    after = next((int(number[node]) for node in range(first, len(builder)) if number[node]), len(result))
+    return after - result.first_operation
 
 
 class Parts(NamedTuple):

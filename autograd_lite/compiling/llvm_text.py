@@ -62,13 +62,8 @@ def _is_known(code: int) -> bool:
 
 
 def lowered(tape: Tape) -> Tape:
-    """The same program in operations that are one instruction or one call.
-
-    Rules are made of rows that may have to be written out in their turn, hence the loop.
-    """
-    while not all(code in (TAKE, CHAIN) or _is_known(code) for code in set(tape.codes)):
-        tape = expanded(tape, _is_known)
-    return tape
+    """The same program in operations that are one instruction or one call."""
+    return expanded(tape, _is_known)
 
 
 def number(value: float) -> str:
