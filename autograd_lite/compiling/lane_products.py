@@ -1,7 +1,8 @@
 """Sums of products over lanes: DOT, SUM and their forms with lists, as machine code.
 
-Where the first factors are shared by all lanes (weights), DOT is a matrix product, weights times lanes. It is
-done in blocks that stay in registers, and its sums may be fused and reassociated.
+Where the first factors are shared by all lanes (weights), DOT is a matrix product, weights times lanes. It
+is done in blocks that stay in registers (32 of 512 bits, or 16 of 256), and its sums may be fused and
+reassociated.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from llvmlite import ir
 
 from .lane_shapes import Shape, add_to_shared
 from .planning import DOT, DOT_LIST, SUM, SUM_LIST
-from .vector_code import WIDTH, Code, Vector
+from .vector_code import WIDTH, Code, Vector, has_wide_registers
 
 if TYPE_CHECKING:
     from .lane_kernels import Key
@@ -26,9 +27,6 @@ A_SHARED, INIT_SHARED, B_FIXED = 1, 8, 16
 for all rows."""
 FIRST, SECOND, INIT = 0, 1, 3
 """The operands, as places in `Key.active`."""
-
-BLOCK = 4
-"""Rows of a matrix product that are done together."""
 
 
 Slots = Callable[[ir.Value], tuple[ir.Value, ir.Value]]
@@ -128,9 +126,10 @@ def _matrix(shape: Shape, out: _Run, rows: ir.Value, weights: _Run, factors: _Ru
     code, b = shape.code, shape.code.builder
     whole = code.integer(0)
     if second_rows is None:
-        whole = b.and_(rows, code.integer(-BLOCK))
-        with code.loop(code.integer(0), whole, BLOCK) as block:
-            _block(shape, out, block.index, BLOCK, weights, factors, count)
+        height = 4 if has_wide_registers() else 2
+        whole = b.and_(rows, code.integer(-height))
+        with code.loop(code.integer(0), whole, height) as block:
+            _block(shape, out, block.index, height, weights, factors, count)
     with code.loop(whole, rows) as rest:
         moved = factors if second_rows is None else factors.from_row(b.mul(rest.index, second_rows))
         _block(shape, out, rest.index, 1, weights, moved, count)
@@ -170,10 +169,11 @@ def _weight_sums(shape: Shape, key: Key, rows: ir.Value, target: ir.Value) -> No
             with code.loop(code.integer(0), count) as term:
                 _outer(shape, weights, adjoints, moved, each.index, term.index, 1, 1)
         return
-    whole_rows, whole = b.and_(rows, code.integer(-4)), b.and_(count, code.integer(-2))
-    for first, last, height in ((code.integer(0), whole_rows, 4), (whole_rows, rows, 1)):
+    tall, broad = (4, 2) if has_wide_registers() else (2, 1)
+    whole_rows, whole = b.and_(rows, code.integer(-tall)), b.and_(count, code.integer(-broad))
+    for first, last, height in ((code.integer(0), whole_rows, tall), (whole_rows, rows, 1)):
         with code.loop(first, last, height) as each:
-            for start, stop, width in ((code.integer(0), whole, 2), (whole, count, 1)):
+            for start, stop, width in ((code.integer(0), whole, broad), (whole, count, 1)):
                 with code.loop(start, stop, width) as term:
                     _outer(shape, weights, adjoints, factors, each.index, term.index, height, width)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -80,7 +81,9 @@ class Runner:
         self.give_back(buffers)
         return found
 
-    def run(self, rows: Any, own: Any, seeds: Any, differentiate: bool, threads: int) -> Sums:
+    def run(
+        self, rows: Any, own: Any, seeds: Any, differentiate: bool, threads: Callable[[int], int]
+    ) -> Sums:
         """Outputs, gradients by the wanted leaves, and the sums of those by the shared numbers.
 
         `own` are the shared numbers that `places` tells; the others are as they were when this was made.
@@ -96,7 +99,9 @@ class Runner:
             return self._run_small(rows, own, differentiate)
         u = self.start.copy()
         u[self.places] = own
-        return self._run_large(rows, u, self.ones if seeds is None else seeds, differentiate, threads)
+        return self._run_large(
+            rows, u, self.ones if seeds is None else seeds, differentiate, threads(len(rows))
+        )
 
     def _run_small(self, rows: Any, own: Any, differentiate: bool) -> Sums:
         """A batch of one chunk, through arrays whose addresses are known."""
@@ -109,7 +114,7 @@ class Runner:
         try:
             self._small(buffers, rows, own, differentiate)
             outputs = buffers.outputs[:samples].copy()
-            missed = buffers.missed[:samples].astype(int) if buffers.flags[1] else None
+            missed = buffers.missed[:samples].astype(int) if buffers.marks[1] else None
             if differentiate:
                 each, sums = buffers.each[:samples].copy(), buffers.sums.copy()
         finally:
@@ -120,15 +125,16 @@ class Runner:
         samples = len(rows)
         buffers.rows[:samples] = rows
         buffers.u[self.places] = own
-        job = buffers.job
-        job[_SAMPLES] = samples
-        job[_DIFFERENTIATE] = differentiate
-        if differentiate:
-            job[_BACKWARD] = self.program.address("backward")
+        fields = buffers.fields
+        fields[_SAMPLES] = samples
+        fields[_DIFFERENTIATE] = differentiate
+        if differentiate and not fields[_BACKWARD]:
+            fields[_BACKWARD] = self.program.address("backward")
         self._drive(buffers.address, 0, 1)
-        if differentiate and buffers.flags[0]:
-            job[_BACKWARD] = self.program.address("careful")
+        if differentiate and buffers.marks[0]:
+            fields[_BACKWARD] = self.program.address("careful")
             self._drive(buffers.address, 0, 1)
+            fields[_BACKWARD] = 0
 
     def _run_large(self, rows: Any, u: Any, seeds: Any, differentiate: bool, threads: int) -> Sums:
         samples = len(rows)
@@ -193,6 +199,7 @@ class _Buffers:
         self.missed, self.flags = numpy.zeros(wide), numpy.zeros(2)
         self.job = numpy.zeros(len(JOB), dtype=numpy.int64)
         self.address = address_of(self.job)
+        self.fields, self.marks = self.job.data, self.flags.data  # quicker than the arrays
         arrays = {
             "v": self.v, "g": self.g, "gu": self.gu, "rows": self.rows, "u": self.u, "outputs": self.outputs,
             "each": self.each, "seeds": self.seeds, "sums": self.sums, "missed": self.missed,

@@ -65,13 +65,13 @@ class Lanes:
     def values(self, rows: Any, shared: Any) -> BatchResult:
         """The outputs of every sample."""
         rows, u, missed = self._started(rows, shared)
-        found = self._lanes.run(rows, u, None, False, self._threads_for(len(rows)))
+        found = self._lanes.run(rows, u, None, False, self._threads_for)
         return BatchResult(_with_missed(found.missed, missed, len(rows)), found.outputs)
 
     def gradients(self, rows: Any, shared: Any, seeds: Any = None) -> BatchResult:
         """Outputs and gradients; `seeds` is (outputs,) or (samples, outputs), 1 unless given."""
         rows, u, missed = self._started(rows, shared)
-        found = self._lanes.run(rows, u, seeds, True, self._threads_for(len(rows)))
+        found = self._lanes.run(rows, u, seeds, True, self._threads_for)
         if not self._checked:
             return BatchResult(found.missed, found.outputs, found.each, found.sums[self._wanted])
         sums = found.sums if missed < 0 else numpy.zeros_like(found.sums)
@@ -106,11 +106,15 @@ class Lanes:
         if self._once is None:
             return sums[self._wanted]
         start = u[None, : len(self._leaves)]
-        return self._once.run(start, u[:0], sums[self._seeded], True, 1).each[0]
+        return self._once.run(start, u[:0], sums[self._seeded], True, _one).each[0]
 
     def _threads_for(self, samples: int) -> int:
         most = _PROCESSORS if self.threads is None else self.threads
         return min(most, 1 + samples * self._operations // SERIAL)
+
+
+def _one(samples: int) -> int:
+    return 1
 
 
 def _slice_if_run(places: Sequence[int]) -> Any:

@@ -21,7 +21,7 @@ from llvmlite import ir
 from . import kernel_cache, llvm_engine
 from .llvm_engine import PREFIX
 
-__all__ = ["Code", "Mask", "Vector", "compiled", "kept_or_compiled"]
+__all__ = ["Code", "Mask", "Vector", "compiled", "has_wide_registers", "kept_or_compiled"]
 
 WIDTH = 16
 F64, I64, I32, I8, BIT, VOID = (
@@ -329,6 +329,11 @@ def _binding() -> Any:
 @cache
 def _processor() -> tuple[str, str]:
     return _binding().get_host_cpu_name(), _binding().get_host_cpu_features().flatten()
+
+
+def has_wide_registers() -> bool:
+    """Whether the processor has the 32 registers of 512 bits of AVX-512."""
+    return "+avx512f" in _processor()[1].split(",")
 
 
 @cache
