@@ -38,7 +38,6 @@ class Branch:
     ) -> None:
         tape = trace.tape
         self.draws = trace.draws
-        self.blank = [0.0] * len(trace.draws)
         self.columns, self.places, self.executor = columns, list(places), executor
         self.results = len(tape.outputs)
         """How many numbers the function returns; what comes after them are indices of lookups."""

@@ -21,6 +21,9 @@ __all__ = ["RowTraces", "Total"]
 
 Undo = Callable[[], None]
 
+_MOST_ROWS = 100_000
+"""Of how many rows it is remembered which branch they went."""
+
 
 class Total:
     """What comes together over the rows of a batch."""
@@ -105,22 +108,28 @@ class RowTraces:
 
     def find(self, row: Sequence[float], shared: Sequence[float]) -> Branch:
         """The branch of a row, which is remembered; a new one if there is none yet."""
-        for known, branch in enumerate(self.branches):
-            undo = self.remember()
-            try:
-                if branch.passes([*row, *[draw() for draw in branch.draws]], shared, self.numbers()):
-                    way = known
-                    break
-            finally:
-                undo()
+        for branch in self.branches:
+            if self._passes(branch, row, shared):
+                break
         else:
-            way, branch = len(self.branches), self._new(row, shared)
-            if not branch.passes([*row, *branch.blank], shared, self.numbers()):
+            branch = self._new(row, shared)
+            if not self._passes(branch, row, shared):
                 raise CompileError(self._unstable())
-        if len(self._ways) > 100_000:
+        if len(self._ways) > _MOST_ROWS:
             self._ways.clear()
-        self._ways[tuple(row)] = way
+        self._ways[tuple(row)] = self.branches.index(branch)
         return branch
+
+    def _passes(self, branch: Branch, row: Sequence[float], shared: Sequence[float]) -> bool:
+        """Whether a row goes that way, with the random numbers that would be drawn now."""
+        if not branch.tape.guards:
+            return True
+        undo = self.remember()
+        try:
+            drawn = [draw() for draw in branch.draws]
+            return branch.passes([*row, *drawn], shared, self.numbers())
+        finally:
+            undo()
 
     def numbers(self) -> list[float]:
         """The numbers of all leaves as they are now."""
@@ -175,8 +184,12 @@ class RowTraces:
 
     def _unstable(self) -> str:
         """What to say of a function that goes another way nearly every time."""
-        texts = dict.fromkeys(guard.text for branch in self.branches for guard in branch.tape.guards)
-        listed = ", ".join(f"`{text}`" for text in list(texts)[:3] if text)
+        guards = [guard for branch in self.branches for guard in branch.tape.guards if guard.text]
+        asked = dict.fromkeys(
+            f"`{guard.text}`" + (f" ({guard.place.name})" if guard.place is not None else "")
+            for guard in guards
+        )
+        listed = ", ".join(list(asked)[:3])
         return (f"the model or loss branches on its data in more than {len(self.branches)} ways"
                 f"{f', asking {listed}' if listed else ''}: use `where`, `maximum`, `take` or `detach()` in "
                 "the place of the branch, or leave compiled out")  # fmt: skip

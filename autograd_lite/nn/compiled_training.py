@@ -84,6 +84,8 @@ class CompiledTraining:
         self._call: tuple[Any, ...] = ()
         """The native loop and its arguments for one step, if steps are that simple."""
         self._own_steps = 0
+        self._written = 0
+        """How many of the run's steps are in the model."""
 
     def load(self, X: Any, y: Any) -> Self:  # noqa: N803 - X is what everybody calls it
         """Take these samples and targets for the steps to come; returns this object."""
@@ -124,9 +126,10 @@ class CompiledTraining:
 
     def write_back(self) -> None:
         """Put parameters, buffers and the optimizer's state into model and optimizer."""
-        if self._rows:
-            self._settle()
+        self._settle()
+        if self._rows and self._run.now.finished != self._written:
             self._run.push()
+            self._written = self._run.now.finished
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +148,7 @@ class CompiledTraining:
     def _begin(self) -> None:
         """Read model and optimizer, and make one step on all samples ready."""
         self._run.pull()
+        self._written = 0
         count = len(self._rows)
         rates = np.array([[group.lr for group in self.optimizer.groups]], dtype=float)
         self._one = Steps(np.arange(count, dtype=np.int64), np.array([0, count], dtype=np.int64), rates)
@@ -182,7 +186,8 @@ class CompiledTraining:
                     at += 1
         finally:
             self._ready()
-        return [float(loss) for loss in measured[:, 0]]
+        losses: list[float] = measured[:, 0].tolist()
+        return losses
 
     def _by_hand(self) -> tuple[float, float, float]:
         """One step that cannot be taken in arrays: it branches anew, or there is NaN or infinity in it."""
@@ -206,4 +211,5 @@ class CompiledTraining:
             clip_gradient_norm(run.trained, run.clip_norm)
         optimizer.step()
         run.pull()
+        self._written = 0
         return loss, penalty, norm

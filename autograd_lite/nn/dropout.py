@@ -51,9 +51,11 @@ class Dropout(Module):
     def forward(self, x: Any) -> list[Value]:
         """One sample, in training with some numbers dropped: each times a constant, 0 or 1 / (1 - p)."""
         values = as_inputs(x, None if hasattr(x, "__iter__") else 1, self)
+        tracer = current_tracer()
+        if tracer is not None:
+            tracer.depends_on(self, "training", "p")
         if not self.training or self.p == 0.0:
             return list(values)
-        tracer = current_tracer()
         if tracer is not None:  # each replay draws anew
             return [value * tracer.drawn(self._factor, "dropout") for value in values]
         return [value * self._factor() for value in values]

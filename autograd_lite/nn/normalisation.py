@@ -12,11 +12,12 @@ from typing import Any
 
 from .. import ops
 from ..engine import Value
-from ..errors import ArgumentError
+from ..errors import ArgumentError, CompileError
 from .initialisation import RandomSource
 from .inputs import as_inputs, as_size, is_number
 from .modules import Module
 from .settings import truth
+from .tracing import current_tracer, is_traced
 
 __all__ = ["BatchNorm", "LayerNorm", "RMSNorm"]
 
@@ -61,6 +62,7 @@ class BatchNorm(Module):
 
     def forward(self, x: Any) -> list[Value]:
         """One sample in use, with the running statistics. Raises `ArgumentError` in training."""
+        self._tell_tracer()
         if self.training:
             raise ArgumentError(
                 f"{self._title} needs all samples of a batch together in training, but was called on one: "
@@ -76,6 +78,7 @@ class BatchNorm(Module):
         """Several samples; in training normalised over them, which also moves the running statistics."""
         if not self.training:
             return [self.forward(row) for row in rows]
+        self._tell_tracer()
         samples = [as_inputs(row, self.nin, self) for row in rows]
         if len(samples) < 2:
             raise ArgumentError(f"{self._title} needs at least 2 samples in training, got {len(samples)}: "
@@ -90,6 +93,21 @@ class BatchNorm(Module):
             _affine([value * scale for value, scale in zip(row, scales, strict=True)], self.weight, self.bias)
             for row in zip(*centred, strict=True)
         ]
+
+    def _tell_tracer(self) -> None:
+        """While a function is being compiled: its trace holds for these statistics only.
+
+        Where `fit` compiles, they are numbers of the trace. Raises `CompileError` in training elsewhere: no
+        replay would move them.
+        """
+        tracer = current_tracer()
+        if tracer is None or is_traced(self.running_mean[0]):
+            return
+        if self.training:
+            raise CompileError(f"{self._title} moves its running statistics in training, which a replay of "
+                               "this function would not: train with nn.fit(…, compiled=True), or call "
+                               "model.eval() first")  # fmt: skip
+        tracer.depends_on(self, "training", "running_mean", "running_var")
 
     def _remember(self, means: list[Value], variances: list[Value], count: int) -> None:
         self.num_batches_tracked += 1.0
