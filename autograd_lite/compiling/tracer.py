@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from .. import ops
@@ -100,7 +101,7 @@ class Tracer:
         self.inside: dict[Value, None] = {}  # the leaves that were made while tracing
         self.met: list[float] = []  # the number that each of these leaves had then
         self.draws: list[Callable[[], float]] = []
-        self.assumptions: list[tuple[Callable[[], object], object]] = []
+        self.assumptions: list[tuple[partial[object], object]] = []
         self.asked: dict[int, tuple[str, int]] = {}  # what a guard's node is about, to be told in words
         self.labels: dict[int, str] = {}
         self.numbers: list[float] = []
@@ -119,9 +120,11 @@ class Tracer:
         self.draws.append(draw)
         return self.input(float(draw()), name)
 
-    def depends_on(self, read: Callable[[], object]) -> None:
-        """Say that this trace holds only while `read()` gives what it gives now, such as `model.training`."""
-        self.assumptions.append((read, read()))
+    def depends_on(self, thing: Any, *names: str) -> None:
+        """Say that this trace holds only while these attributes are what they are now, as `training` is."""
+        for name in names:
+            if not any(read.args == (thing, name) for read, _ in self.assumptions):
+                self.assumptions.append((partial(getattr, thing, name), getattr(thing, name)))
 
     def node_of(self, thing: Any) -> int:
         """The node of a Value or of a plain number."""
