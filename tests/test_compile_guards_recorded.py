@@ -37,6 +37,7 @@ GUARDED: dict[str, tuple[Callable[[Any], Any], float, list[float], list[float]]]
     "large int": (lambda x: x + int(x), 1e300, [1e300], [1.1e300]),
     "range": (lambda x: sum(range(x)) * x, 4.0, [4.0], [3.0, 4.5]),
     "index": (lambda x: [1.0, 2.0, 3.0][x] * x, 1.0, [1.0], [2.0, 0.0]),
+    "length": (lambda x: sum([x] * x), 3.0, [3.0], [2.0, 4.0]),
     "format": (lambda x: x * float(f"{x:.1f}"), 2.04, [2.04], [2.041]),
     "data compared": (lambda x: x * 2.0 if x.data > 1.0 else x, 2.0, [5.0], [1.0]),
     "data formatted": (lambda x: x * float(f"{x.data:.1f}"), 2.04, [2.04], [2.041]),
@@ -61,7 +62,7 @@ def test_a_guard_holds_where_the_program_would_do_the_same(case: str) -> None:
         missed, result = replayed(recorded, number)
         assert missed == -1, number
         # a Value itself is no index, the int of a call is one
-        expected = f(int(number)) if case in ("range", "index") else eager(f, number)
+        expected = f(int(number)) if case in ("range", "index", "length") else eager(f, number)
         assert same(result, expected), number
     for number in missing:
         assert replayed(recorded, number)[0] >= 0, number

@@ -166,7 +166,7 @@ class Arguments:
         return "array", shape
 
     def _other(self, argument: Any, give: Callable[[Rebuild], Any], where: int | str) -> Hashable:
-        if isinstance(argument, _STATIC) or type(argument).__name__ == "bool_":
+        if isinstance(argument, _STATIC) or _is_truth(argument):
             give(lambda rest: argument)
             return type(argument), argument
         if hasattr(argument, "parameters"):
@@ -199,6 +199,11 @@ class Arguments:
 
 
 _FLOATS = {float}
+
+
+def _is_truth(thing: Any) -> bool:
+    """Whether it is a bool of NumPy's."""
+    return getattr(getattr(thing, "dtype", None), "kind", "") == "b"
 
 
 def flatten_call(
@@ -298,7 +303,7 @@ def _leaves(argument: Any) -> Iterator[bool]:
             yield argument.dtype.kind != "b"
     else:
         static = isinstance(argument, _STATIC) or hasattr(argument, "parameters") or callable(argument)
-        yield isinstance(argument, Value) or not static
+        yield isinstance(argument, Value) or not (static or _is_truth(argument))
 
 
 def _object_array(rest: Iterator[Any], shape: tuple[int, ...]) -> Any:

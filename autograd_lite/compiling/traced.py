@@ -133,6 +133,12 @@ class Traced(Value):
     def __rfloordiv__(self, other: Any) -> Any:
         return ops.round((other - other % self) / self)
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     # --- questions ------------------------------------------------------------------------------------------
 
     __hash__ = object.__hash__  # by identity, as of any Value

@@ -36,7 +36,7 @@ from .tables import put, take
 from .tape import CODE
 from .traced import Condition, Number, Traced, traced
 from .traced_methods import install
-from .watching import Watched
+from .watching import Closed, Watched
 
 __all__ = ["Trace", "Tracer", "current_tracer", "trace"]
 
@@ -186,6 +186,8 @@ class Tracer:
         """An operator between any two things; `NotImplemented` where Python should ask the other."""
         if any(asked_instead(operand, row.name) for operand in operands):
             return NotImplemented
+        if row is ops.mul and isinstance(operands[0], (list, tuple, str)):  # [0.0] * n
+            return operands[0] * operands[1].__index__()
         return self.apply(row, operands)
 
     def apply(self, row: Op, operands: Sequence[Any], immediates: Sequence[Any] = ()) -> Any:
@@ -373,7 +375,7 @@ class Tracer:
 
     def close(self) -> None:
         """Let go of everything, and refuse what comes too late."""
-        self.known = _Closed(self._too_late())
+        self.known = Closed(self._too_late())
         self.leaves, self.inside, self.constants, self.met = {}, {}, {}, []
 
     def refuse(self, what: str, instead: str) -> GraphError:
@@ -384,17 +386,3 @@ class Tracer:
 def _renumbered(told: dict[int, str], number: Sequence[int], first: int) -> dict[int, str]:
     """What is known of operations, by their numbers on the tape; of what was left out nothing."""
     return {int(number[node]): text for node, text in told.items() if text and number[node] >= first}
-
-
-class _Closed:
-    """Stands where nodes are looked up after the tracing is over."""
-
-    def __init__(self, error: GraphError) -> None:
-        self.error = error
-
-    def __len__(self) -> int:
-        raise self.error
-
-    def setdefault(self, key: object, node: int) -> int:
-        """Not reached: the table's length is asked for first."""
-        return node

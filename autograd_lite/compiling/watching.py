@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import GraphError
 from ..sources import source_place
 from .building import TapeBuilder
 from .tape import CODE
 
-__all__ = ["Watched"]
+__all__ = ["Closed", "Watched"]
 
 _DETACH = CODE["detach"]
 
@@ -57,3 +58,16 @@ class Watched:
         self._flat.update((node, flat) if flat == node else (flat,))
         return flat
 
+
+class Closed:
+    """Stands where nodes are looked up after the tracing is over."""
+
+    def __init__(self, error: GraphError) -> None:
+        self.error = error
+
+    def __len__(self) -> int:
+        raise self.error
+
+    def setdefault(self, key: object, node: int) -> int:
+        """Not reached: the table's length is asked for first."""
+        return node
