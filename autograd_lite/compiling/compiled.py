@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .. import functional
 from ..engine import Value
 from ..errors import ArgumentError, GraphError, ValueTypeError
-from ..modes import current_mode, switches
+from ..modes import current_mode, switches, trace_source
 from .arguments import Arguments, flatten_call, parameter_names, static_names
 from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, traced
 from .calls import quickly_read, without_values
@@ -195,7 +195,8 @@ class Compiled:
         2
         """
         family, numbers, _ = self._read(args, named)
-        return traced(Given(self._function, family, numbers))[0].trace
+        with trace_source():  # so that it says where each operation was made
+            return traced(Given(self._function, family, numbers))[0].trace
 
     def source(self, *args: Any, wrt: Any = None, **named: Any) -> str:
         """The program for these arguments and its adjoint as straight-line Python.
