@@ -20,10 +20,11 @@ import numpy
 
 from ..errors import ArgumentError
 from .kernel import Result
-from .kernel_cache import interpreter
+from .kernel_cache import Native, interpreter
 from .kernel_source import END, STATE
+from .kernel_sums import AT
 from .planning import FIELDS, Plan, make_plan
-from .tape import CODE, Tape
+from .tape import CODE, ROWS, Tape
 
 __all__ = ["Interpreted", "prepare"]
 
@@ -48,7 +49,7 @@ class Interpreted:
     def __init__(self, plan: Plan, fuse: bool = True) -> None:
         self.plan = plan
         self.fuse = fuse
-        self.native = interpreter(_orders(plan))
+        self.native = _native(plan)
         calls = self.native.calls
         self._values, self._gradients, self._seeded = calls["values"], calls["gradients"], calls["seeded"]
         self._leaves = plan.tape.leaves
@@ -109,14 +110,20 @@ def _wrong_count(expected: int, given: int) -> ArgumentError:
     return ArgumentError(f"this kernel takes {expected} numbers (inputs, then parameters), got {given}")
 
 
-def _orders(plan: Plan) -> list[float]:
-    """The orders of polygamma that a plan has; they are constants, and their slots come after the leaves."""
+def _native(plan: Plan) -> Native:
+    """The interpreter of all rows; for a plan with polygamma one of its own: the rule depends on the order.
+
+    Orders are constants, and their slots come after the leaves.
+    """
     code = plan.code
-    here = code[code[:, 0] == _POLYGAMMA]
+    here = code[code[:, AT["op"]] == _POLYGAMMA]
     if not len(here):
-        return []
-    slots = [b + k * sb for count, b, sb in here[:, [1, 5, 6]].tolist() for k in range(count)]
-    return [float(plan.constants[slot - plan.tape.leaves]) for slot in set(slots)]
+        return interpreter()
+    columns = here[:, [AT["count"], AT["b"], AT["sb"]]].tolist()
+    slots = {b + k * sb for count, b, sb in columns for k in range(count)}
+    orders = {float(plan.constants[slot - plan.tape.leaves]) for slot in slots}
+    rows = {op for op in code[:, AT["op"]].tolist() if op < len(ROWS)}
+    return interpreter(tuple(sorted(rows)), tuple(sorted(orders)))
 
 
 def _start_of_run(slots: Any) -> int:
@@ -144,7 +151,8 @@ class _Program:
         self.numbers |= {
             "end": self.numbers["code"] + len(plan.code) * code.strides[0], "size": plan.size,
             "guard_count": len(plan.guards), "output_count": len(plan.outputs),
-            "wanted_count": len(plan.wanted), "wanted_start": _start_of_run(plan.wanted), "exact": int(not fuse),
+            "wanted_count": len(plan.wanted), "wanted_start": _start_of_run(plan.wanted),
+            "exact": int(not fuse),
         }  # fmt: skip
 
 

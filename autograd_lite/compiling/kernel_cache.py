@@ -1,10 +1,11 @@
 """The interpreter's machine code: compiled when it is first needed, and kept in the user's cache folder.
 
 A file holds one module's machine code for one processor, named by a hash of all that it depends on: the
-module's source, the versions of this package, llvmlite and LLVM, and the processor with its features. It is
+module's source, the versions of llvmlite and LLVM, and the processor with its features. It is
 written beside its place and moved there, so that two processes cannot disturb each other; it begins with a
-hash of the rest, and a file that does not match is written anew. Without a folder that can be written to,
-the code is compiled in every process. `AUTOGRAD_LITE_CACHE_DIR` names another folder.
+hash of its name and the rest, and a file that does not match, or is another user's, is not used. Without a
+folder that can be written to, the code is compiled in every process. `AUTOGRAD_LITE_CACHE_DIR` names another
+folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .kernel_source import ALL_ROWS, MODES, Source, kernel_source
 __all__ = ["Native", "cache_folder", "interpreter"]
 
 _lock = threading.Lock()
-_made: dict[tuple[float, ...], Native] = {}
+_made: dict[tuple[tuple[int, ...], tuple[float, ...]], Native] = {}
 
 
 class Native:
@@ -67,15 +68,15 @@ def cache_folder() -> Path:
     return base / "autograd-lite"
 
 
-def interpreter(orders: Sequence[float] = ()) -> Native:
-    """The interpreter of all rows; `orders` are those of polygamma that a tape has. One for the process."""
-    key = tuple(sorted(set(orders)))
+def interpreter(rows: Sequence[int] = ALL_ROWS, orders: Sequence[float] = ()) -> Native:
+    """The interpreter of these rows, and of polygamma of these orders; made once for the process."""
+    key = tuple(rows), tuple(orders)
     native = _made.get(key)
     if native is None:
         with _lock:
             native = _made.get(key)
             if native is None:
-                native = _made[key] = _native(kernel_source(ALL_ROWS, key))
+                native = _made[key] = _native(kernel_source(rows, orders))
     return native
 
 
@@ -88,40 +89,40 @@ def _native(source: Source) -> Native:
         cpu=processor, features=features, opt=2, jit=True
     )
     path = cache_folder() / f"interpreter-{_key(llvm, source, processor, features)}.o"
-    code = _read(path)
-    if code is not None:
-        with suppress(Exception):  # whatever is wrong with the file, compiling puts it right
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            engine.finalize_object()
-            return Native(engine, True)
-    module = llvm.parse_assembly(source.text)
-    code = machine.emit_object(module)
-    _write(path, code)
+    kept = _read(path)
+    code = machine.emit_object(llvm.parse_assembly(source.text)) if kept is None else kept
+    if kept is None:
+        _write(path, code)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return Native(engine, False)
+    return Native(engine, kept is not None)
 
 
 def _key(llvm: Any, source: Source, processor: str, features: str) -> str:
     import llvmlite
 
-    from .. import __version__
-
-    versions = (__version__, llvmlite.__version__, str(llvm.llvm_version_info))
+    versions = (llvmlite.__version__, str(llvm.llvm_version_info))
     parts = (*versions, llvm.get_default_triple(), processor, features, source.text)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+def _digest(path: Path, code: bytes) -> bytes:
+    """What a file begins with: it belongs to its name, too."""
+    return hashlib.sha256(path.name.encode() + code).digest()
+
+
 def _read(path: Path) -> bytes | None:
-    """The code in a file; None if there is none, or if it is not as it was written."""
+    """The code in a file; None if there is none, if it is not as it was written, or another user's."""
     try:
+        owner = path.stat().st_uid
         content = path.read_bytes()
     except OSError:
         return None
+    if hasattr(os, "geteuid") and owner != os.geteuid():
+        return None
     digest, code = content[:32], content[32:]
-    return code if hashlib.sha256(code).digest() == digest else None
+    return code if _digest(path, code) == digest else None
 
 
 def _write(path: Path, code: bytes) -> None:
@@ -131,7 +132,7 @@ def _write(path: Path, code: bytes) -> None:
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
+                file.write(_digest(path, code) + code)
             Path(beside).replace(path)
         except OSError:
             Path(beside).unlink(missing_ok=True)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..ops import TABLE, Op
-from .kernel_products import AT
 from .kernel_rows import computed
+from .kernel_sums import AT
 from .llvm_text import number
 from .machine_text import Code
 
@@ -174,7 +174,7 @@ _SLOPES: dict[str, Callable[[Code, str, str], _Slope]] = {
 }  # fmt: skip
 
 
-# --- what is no row ---------------------------------------------------------------------------------------------
+# --- what is no row -----------------------------------------------------------------------------------------
 
 
 def sum_list(code: Code) -> None:
@@ -228,7 +228,7 @@ def dot_list_back(code: Code, careful: bool) -> None:
 
 
 def _taken(code: Code) -> tuple[str, str]:
-    """Whether the table has the entry asked for, and its place in the list; a guard of the tape sees to it."""
+    """Whether the table has the entry asked for (a guard sees to it), and its place in the list."""
     a = code.field("%p", AT["a"])
     asked = _operand(code, a, "0")
     above = code.value(f"fcmp oge double {asked}, 0.0")

@@ -1,4 +1,4 @@
-"""DOT and SUM in machine code: every row of a product of runs, and its way back.
+"""DOT in machine code: every row of a product of runs, and its way back.
 
 What all rows share is `b`. With sums in any order (`fast`), runs without gaps go eight numbers at a time,
 four rows at once; rows that stand side by side (a matrix stored by columns) go eight rows at a time. The
@@ -9,41 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .kernel_sums import Fields, first_summand, to_first_summand
 from .machine_text import LANES, PACK, Code
-from .planning import FIELDS
 
-__all__ = ["AT", "functions"]
+__all__ = ["functions"]
 
-AT = {name: place for place, name in enumerate(FIELDS)}
 QUAD = "<4 x double>"
 # what a sum starts with: -0.0 + x is x, also for -0.0
 NOTHING, NO_QUAD = (f"<{', '.join(['double -0.0'] * width)}>" for width in (LANES, 4))
 
 
 def functions() -> list[Code]:
-    """`dot`, `sums` and their ways back (each as `_fast` or `_careful` too where that differs), and helpers."""
+    """`dot`, `dot_back`, these with sums in any order (`_fast`) or the rule for zero, and what they call."""
     return [
         _dot(), _dot_fast(), _four_rows(), _run_product(), _columns(),
         _dot_back("dot_back", False), _dot_back("dot_back_careful", True), _dot_back_fast(),
         _rows_back(True, True), _rows_back(True, False), _rows_back(False, True), _add_run(), _columns_back(),
-        _sums(), _sums_back(),
     ]  # fmt: skip
-
-
-class Fields:
-    """The fields of the instruction at %p, each read where it is first asked for."""
-
-    def __init__(self, code: Code, names: str) -> None:
-        for name in names.split():
-            setattr(self, name, code.field("%p", AT[name]))
-
-    def __getattr__(self, name: str) -> str:
-        raise AttributeError(name)
-
-
-def _init(code: Code, f: Fields, r: str) -> tuple[str, str]:
-    """Whether there is a first summand, and its place for row r."""
-    return code.asks("sge", f.init, 0), code.plus(f.init, code.times(r, f.ri))
 
 
 def _dot() -> Code:
@@ -52,7 +34,7 @@ def _dot() -> Code:
     with code.loop(0, f.rows, carried=[("i64", f.a), ("i64", f.b)]) as row:
         a, b = row.values
         first = code.fmul(code.load("%v", a), code.load("%v", b))
-        there, place = _init(code, f, row.index)
+        there, place = first_summand(code, f, row.index)
         safe = code.chosen(there, place, "0")
         with_init = code.fadd(code.load("%v", safe), first)
         y = code.chosen(there, with_init, first, "double")
@@ -225,7 +207,7 @@ def _columns() -> Code:
     return code
 
 
-# --- back -------------------------------------------------------------------------------------------------------
+# --- back ---------------------------------------------------------------------------------------------------
 
 
 def _dot_back(name: str, careful: bool) -> Code:
@@ -236,7 +218,7 @@ def _dot_back(name: str, careful: bool) -> Code:
     with code.loop(0, f.rows, carried=[("i64", f.a), ("i64", f.b)]) as row:
         a, b = row.values
         u = code.load("%g", code.plus(f.target, row.index))
-        _to_init(code, f, row.index, u)
+        to_first_summand(code, f, row.index, u)
         with code.loop(0, f.count, carried=[("i64", a), ("i64", b)]) as each:
             x, z = each.values
             with code.when(to_a):
@@ -247,11 +229,6 @@ def _dot_back(name: str, careful: bool) -> Code:
         row.following = [code.plus(a, f.ra), code.plus(b, f.rb)]
     code.close()
     return code
-
-
-def _to_init(code: Code, f: Fields, r: str, u: str) -> None:
-    with code.when(code.has_bit(f.active, 8)):
-        code.increase("%g", code.plus(f.init, code.times(r, f.ri)), u)
 
 
 def _dot_back_fast() -> Code:
@@ -376,43 +353,5 @@ def _columns_back() -> Code:
         with code.when(to_a):
             _add_scaled(code, "%g", a, x, "%g", "%t", "%rows")
         each.following = [code.plus(a, "%sa"), code.plus(b, "%sb")]
-    code.close()
-    return code
-
-
-# --- sums -------------------------------------------------------------------------------------------------------
-
-
-def _sums() -> Code:
-    code = Code("sums", ["i64 %p", "i64 %v"])
-    f = Fields(code, "count target a sa rows ra init ri")
-    with code.loop(0, f.rows, carried=[("i64", f.a)]) as row:
-        a = row.values[0]
-        first = code.load("%v", a)
-        there, place = _init(code, f, row.index)
-        start = code.load("%v", code.chosen(there, place, "0"))
-        y = code.chosen(there, code.fadd(start, first), first, "double")
-        with code.loop(1, f.count, carried=[("double", y), ("i64", code.plus(a, f.sa))]) as each:
-            y, x = each.values
-            each.following = [code.fadd(y, code.load("%v", x)), code.plus(x, f.sa)]
-        code.store(each.values[0], "%v", code.plus(f.target, row.index))
-        row.following = [code.plus(a, f.ra)]
-    code.close()
-    return code
-
-
-def _sums_back() -> Code:
-    code = Code("sums_back", ["i64 %p", "i64 %g"])
-    f = Fields(code, "count target a sa rows ra init ri active")
-    to_a = code.has_bit(f.active, 1)
-    with code.loop(0, f.rows, carried=[("i64", f.a)]) as row:
-        a = row.values[0]
-        u = code.load("%g", code.plus(f.target, row.index))
-        _to_init(code, f, row.index, u)
-        with code.when(to_a), code.loop(0, f.count, carried=[("i64", a)]) as each:
-            x = each.values[0]
-            code.increase("%g", x, u)
-            each.following = [code.plus(x, f.sa)]
-        row.following = [code.plus(a, f.ra)]
     code.close()
     return code

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..ops import Op
 from .building import TapeBuilder
-from .kernel_products import AT
+from .kernel_sums import AT
 from .llvm_text import lowered
 from .machine_text import Code
 from .tape import CHAIN, CODE, ROWS

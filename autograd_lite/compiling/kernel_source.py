@@ -8,11 +8,13 @@ compiled once (`kernel_cache.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from . import kernel_lists as lists
-from .kernel_products import AT, functions
+from . import kernel_products, kernel_sums
 from .kernel_rows import Run, go_back, go_forward
+from .kernel_sums import AT
 from .llvm_engine import pointer
 from .llvm_text import Writer
 from .machine_text import LANES, PACK, Code
@@ -23,7 +25,8 @@ __all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "kernel_source"]
 
 STATE = (
     "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
-    "output_count", "wanted", "wanted_count", "wanted_start", "seeds", "given_outputs", "given_gradients", "spare", "exact",
+    "output_count", "wanted", "wanted_count", "wanted_start", "seeds", "given_outputs", "given_gradients",
+    "spare", "exact",
 )  # fmt: skip
 """What stands in the list that `run` gets: addresses, counts, whether sums go from left to right (`exact`),
 and the first slot wanted if those wanted stand side by side (else -1)."""
@@ -56,8 +59,14 @@ def kernel_source(rows: Iterable[int] = ALL_ROWS, orders: Sequence[float] = ()) 
     `orders` are those that polygamma may have, as its rule depends on it.
     """
     known = sorted(rows)
-    codes = [*functions(), _forward(known, orders), _backward(known, orders, False), _backward(known, orders, True),
-             _run(), *(_mode(name, mode) for name, mode in MODES.items())]  # fmt: skip
+    codes = [
+        *kernel_products.functions(),
+        *kernel_sums.functions(),
+        _forward(known, orders),
+        *(_backward(known, orders, careful) for careful in (False, True)),
+        _run(),
+        *(_mode(name, mode) for name, mode in MODES.items()),
+    ]
     return assembled(codes)
 
 
@@ -186,11 +195,10 @@ def _forward(rows: Sequence[int], orders: Sequence[float]) -> Code:
         CHAIN: lambda code: go_forward(code, CHAIN, "after", ()),
     }
     for op in rows:
-        row = ROWS[op]
-        if row.arity is None:
-            handlers[op] = _then_after(lambda code, row=row: lists.list_forward(code, row))  # type: ignore[misc]
+        if ROWS[op].arity is None:
+            handlers[op] = _then_after(partial(lists.list_forward, row=ROWS[op]))
         else:
-            handlers[op] = lambda code, op=op: go_forward(code, op, "after", orders)  # type: ignore[misc]
+            handlers[op] = partial(go_forward, op=op, after="after", orders=orders)
     return _interpreter("forward", False, handlers)
 
 
@@ -214,11 +222,10 @@ def _backward(rows: Sequence[int], orders: Sequence[float], careful: bool) -> Co
         CHAIN: lambda code: go_back(code, CHAIN, "after", (), careful),
     }
     for op in rows:
-        row = ROWS[op]
-        if row.arity is None:
-            handlers[op] = _then_after(lambda code, row=row: lists.list_back(code, row, careful))  # type: ignore[misc]
+        if ROWS[op].arity is None:
+            handlers[op] = _then_after(partial(lists.list_back, row=ROWS[op], careful=careful))
         else:
-            handlers[op] = lambda code, op=op: go_back(code, op, "after", orders, careful)  # type: ignore[misc]
+            handlers[op] = partial(go_back, op=op, after="after", orders=orders, careful=careful)
     return _interpreter("backward_careful" if careful else "backward", True, handlers)
 
 

@@ -5,12 +5,11 @@ array is an integer address, and a place in it counts entries. Only `multiply_ad
 sum once; nothing is reordered but by who writes it so.
 
 >>> code = Code("twice", ["i64 %v"])
->>> code.store(code.fadd(code.load("%v", "0"), code.load("%v", "0")), "%v", "0")
+>>> number = code.load("%v", "0")
+>>> code.store(code.fadd(number, number), "%v", "0")
 >>> code.close()
->>> print(code.text())
-define internal void @twice(i64 %v) {
-...
-}
+>>> print(code.text().splitlines()[0])
+define internal void @twice(i64 %v) nounwind {
 """
 
 from __future__ import annotations
@@ -205,7 +204,7 @@ class Code(Writer):
     def loop(
         self, start: str | int, stop: str, step: int = 1, carried: Sequence[tuple[str, str]] = ()
     ) -> Iterator[Loop]:
-        """Over `start, start + step, …` below `stop`; `carried` are types and first values of what it changes.
+        """Over `start, start + step, …` below `stop`; `carried` are types and first values of what changes.
 
         After it, `values` are the carried values at the end.
         """

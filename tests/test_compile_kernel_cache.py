@@ -1,0 +1,159 @@
+"""Where compiled interpreters are kept, and that nothing wrong in that folder does harm."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from autograd_lite import ops
+
+pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fast`)")
+pytest.importorskip("numpy")
+
+from autograd_lite.compiling import kernel_cache, kernel_source
+from autograd_lite.compiling.building import TapeBuilder
+from autograd_lite.compiling.interpreter import prepare
+from autograd_lite.compiling.tape import CODE
+
+ROWS = (CODE["mul"], CODE["tanh"])
+
+
+def small_source(rows, orders):
+    """A module that compiles in a moment; each function says which rows it is for."""
+    number = sum(rows) + int(100 * sum(orders))
+    head = "define i64 @{}(i64 %state) {{ ret i64 {} }}\n"
+    return kernel_source.Source(
+        "".join(head.format(name, number) for name in (*kernel_source.MODES, "run")), ()
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty cache, and a process that has compiled nothing yet."""
+    monkeypatch.setattr(kernel_cache, "_made", {})
+    monkeypatch.setattr(kernel_cache, "kernel_source", small_source)
+    monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def fresh(monkeypatch):
+    """The interpreter as another process gets it."""
+    monkeypatch.setattr(kernel_cache, "_made", {})
+    native = kernel_cache.interpreter(ROWS)
+    assert native.calls["values"](None) == sum(ROWS)
+    return native
+
+
+def works():
+    builder = TapeBuilder()
+    x = builder.input()
+    kernel = prepare(builder.finish([builder.apply(ops.square, (x,))]), [0])
+    return kernel.gradients([3.0]) == (-1, [9.0], [6.0])
+
+
+def test_what_one_process_compiles_the_next_one_reads(folder, monkeypatch):
+    assert not fresh(monkeypatch).from_disk
+    (file,) = folder.iterdir()
+    written = file.read_bytes()
+    assert fresh(monkeypatch).from_disk
+    assert file.read_bytes() == written
+    assert [path.name for path in folder.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda code: b"", lambda code: code[:-1], lambda code: code + b"x", lambda code: b"y" + code[1:]],
+    ids=["empty", "cut off", "longer", "changed"],
+)
+def test_a_damaged_file_is_written_anew(folder, monkeypatch, spoil):
+    fresh(monkeypatch)
+    (file,) = folder.iterdir()
+    good = file.read_bytes()
+    file.write_bytes(spoil(good))
+    assert not fresh(monkeypatch).from_disk
+    assert file.read_bytes() == good
+
+
+def test_a_file_with_other_content_is_written_anew(folder, monkeypatch):
+    """The hash holds, but it is no machine code."""
+    import hashlib
+
+    fresh(monkeypatch)
+    (file,) = folder.iterdir()
+    good, other = file.read_bytes(), b"nothing to run"
+    file.write_bytes(hashlib.sha256(other).digest() + other)
+    assert not fresh(monkeypatch).from_disk
+    assert file.read_bytes() == good
+
+
+def test_without_a_folder_nothing_is_kept(folder, monkeypatch):
+    folder.write_text("a file stands in its place")
+    assert not fresh(monkeypatch).from_disk
+    assert not fresh(monkeypatch).from_disk
+    assert folder.read_text() == "a file stands in its place"
+
+
+def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert not fresh(monkeypatch).from_disk
+    assert list(folder.iterdir()) == []
+
+
+def test_other_rows_and_another_processor_have_files_of_their_own(folder, monkeypatch):
+    fresh(monkeypatch)
+    kernel_cache.interpreter((CODE["mul"],))
+    kernel_cache.interpreter((CODE["polygamma"],), (1.0,))
+    kernel_cache.interpreter((CODE["polygamma"],), (2.0,))
+    assert len(list(folder.iterdir())) == 4
+
+
+def test_threads_compile_once(folder, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(kernel_cache, "_native", lambda source: compiled.append(source) or object())
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: id(kernel_cache.interpreter(ROWS)), range(32)))
+    assert len(compiled) == len(found) == 1
+
+
+def test_processes_start_at_once(tmp_path):
+    """Several processes with one empty folder: each gets right numbers, and one file is left."""
+    program = (
+        "from autograd_lite.compiling import kernel_cache, kernel_source\n"
+        f"native = kernel_cache.interpreter({ROWS})\n"
+        "assert native.address"
+    )
+    setting = {**os.environ, "AUTOGRAD_LITE_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-W", "error", "-c", program]
+    children = [subprocess.Popen(command, env=setting) for _ in range(3)]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".o"]
+
+
+def test_where_the_folder_is(monkeypatch):
+    for name in ("AUTOGRAD_LITE_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", lambda self: Path(str(self).replace("~", "home")))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert kernel_cache.cache_folder() == Path("home/.cache/autograd-lite")
+    monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")
+    assert kernel_cache.cache_folder() == Path("elsewhere/autograd-lite")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert kernel_cache.cache_folder() == Path("home/Library/Caches/autograd-lite")
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert kernel_cache.cache_folder() == Path("home/AppData/Local/autograd-lite")
+    monkeypatch.setenv("LOCALAPPDATA", "local")
+    assert kernel_cache.cache_folder() == Path("local/autograd-lite")
+    monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", "named")
+    assert kernel_cache.cache_folder() == Path("named")
+
+
+def test_the_whole_interpreter_is_there():
+    assert works()
