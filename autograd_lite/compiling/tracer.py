@@ -69,8 +69,8 @@ def trace(f: Callable[..., Any], arguments: Arguments, *, sources: bool = False)
     inputs = list(map(tracer.input, arguments.numbers, arguments.names))
     args, kwargs = arguments.rebuilt(inputs)
     collecting = gc.isenabled()
-    gc.disable()  # there are many new objects and no garbage: looking for some would take half of the time
     try:
+        gc.disable()  # many new objects and no garbage: looking for some would take half of the time
         with record_on(tracer):
             returned = f(*args, **kwargs)
             nodes, numbers, rebuild = result_of(returned, tracer.title, tracer.leaf)
@@ -377,6 +377,7 @@ class Tracer:
         """Let go of everything, and refuse what comes too late."""
         self.known = Closed(self._too_late())
         self.leaves, self.inside, self.constants, self.met = {}, {}, {}, []
+        self.builder, self.inner = TapeBuilder(), None
 
     def refuse(self, what: str, instead: str) -> GraphError:
         """An error for what makes no sense of a traced number."""
