@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from . import choosing
+from .differentiating import expanded
 from .kernel import Kernel, LaneKernel
 from .reaching import reach
 from .tape import Tape
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .row_traces import Total
 
 __all__ = ["FEW", "Branch", "same_program"]
+
+_SMALL = 200
 
 Rows = Sequence[Sequence[float]] | Mapping[int, Sequence[float]]
 
@@ -45,12 +48,13 @@ class Branch:
         reached = reach(tape, tape.outputs[0], list(own))
         self.always = sorted(own[leaf] for leaf in reached.always)
         """The trained parameters that every row reaches."""
+        nodes = list(dict.fromkeys(lookup.node for lookup in reached.lookups))
         self.lookups = [
-            (self.results + k, tuple(own[leaf] if leaf >= 0 else -1 for leaf in lookup.entries))
-            for k, lookup in enumerate(reached.lookups)
+            (self.results + nodes.index(node), tuple(own[leaf] if leaf >= 0 else -1 for leaf in entries))
+            for node, entries in reached.lookups
         ]
         """For each table of parameters: the output that is its index, and the parameters in it."""
-        indices = array("i", [lookup.node for lookup in reached.lookups])
+        indices = array("i", nodes)
         self.tape: Tape = replace(tape, outputs=tape.outputs + indices) if indices else tape
         self.seeds = [1.0] + [0.0] * (len(self.tape.outputs) - 1)
         looked_up = {leaf for lookup in reached.lookups for leaf in lookup.entries} - {-1}
@@ -84,7 +88,14 @@ class Branch:
 
     def passes(self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]) -> bool:
         """Whether a row goes this way; it has the numbers drawn for it at its end."""
-        return self.single.values(self._leaves(row, shared, numbers)).missed < 0
+        return self._asker.values(self._leaves(row, shared, numbers)).missed < 0
+
+    @cached_property
+    def _asker(self) -> Kernel:
+        """What of the tape its guards need."""
+        alone = expanded(replace(self.tape, outputs=array("i")), lambda code: True)
+        name = "python" if len(alone.codes) < _SMALL else choosing.choose(alone, self.executor).name
+        return choosing.prepare(name, alone, ())
 
     def over(
         self, some: Sequence[int], rows: Rows, shared: Sequence[float],
@@ -122,17 +133,44 @@ class Branch:
             leaves: Any = np.concatenate(parts)
             found = self.single.gradients(leaves, None if len(self.seeds) == 1 else self.seeds)
             missed.append(found.missed)
-            outputs.append(found.outputs)
-            summed += found.gradients
+            if found.missed < 0:
+                outputs.append(found.outputs)
+                summed += found.gradients
         return np.array(missed) if max(missed) >= 0 else None, np.array(outputs), summed
+
+    def add(self, outputs: Any, summed: Any, slopes: Any, reached: Any) -> None:
+        """Add gradients that `on_arrays` gave to `slopes`, and mark in `reached` what they are of."""
+        wanted, always, columns, entries = self._arrays
+        slopes[wanted] += summed
+        reached[always] = True
+        if self.lookups:
+            places = entries[range(len(columns)), outputs[:, columns].astype(int)]
+            reached[places[places >= 0]] = True
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, Any, Any, Any]:
+        """The places of what is wanted and what is always reached; the lookups, shorter tables filled up."""
+        import numpy as np
+
+        longest = max((len(entries) for _, entries in self.lookups), default=0)
+        filled = [[*entries, *[-1] * (longest - len(entries))] for _, entries in self.lookups]
+        lists = self.wanted_places, self.always, [output for output, _ in self.lookups]
+        wanted, always, columns = (np.array(each, dtype=np.intp) for each in lists)
+        return wanted, always, columns, np.array(filled, dtype=np.intp)
+
+    @cached_property
+    def _all_in_order(self) -> int:
+        """How many parameters there are, if they are the first numbers in their order; else 0."""
+        count = len(self.places)
+        return count if self.places == list(range(count)) else 0
 
     @cached_property
     def placed(self) -> Any:
         """`places` for indexing an array of numbers; a slice, which copies nothing, where that will do."""
         import numpy as np
 
-        count = len(self.places)
-        return slice(0, count) if self.places == list(range(count)) else np.array(self.places, dtype=np.intp)
+        count = self._all_in_order
+        return slice(0, count) if count or not self.places else np.array(self.places, dtype=np.intp)
 
     def _one_by_one(
         self, some: Sequence[int], rows: Rows, shared: Sequence[float],
@@ -180,10 +218,9 @@ class Branch:
             if place >= 0:
                 total.reached[place] = 1
 
-    def _leaves(
-        self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]
-    ) -> list[float]:
-        parameters = [numbers[place] for place in self.places]
+    def _leaves(self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]) -> list[float]:
+        placed = self._all_in_order
+        parameters = numbers[:placed] if placed else [numbers[place] for place in self.places]
         if not self.draws:
             return [*row, *shared, *parameters]
         return [*row[: self.columns], *shared, *row[self.columns :], *parameters]

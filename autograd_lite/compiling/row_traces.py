@@ -108,26 +108,30 @@ class RowTraces:
 
     def find(self, row: Sequence[float], shared: Sequence[float]) -> Branch:
         """The branch of a row, which is remembered; a new one if there is none yet."""
-        for branch in self.branches:
-            if self._passes(branch, row, shared):
-                break
-        else:
+        branch = self.known(row, shared, self.numbers())
+        if branch is None:
             branch = self._new(row, shared)
-            if not self._passes(branch, row, shared):
+            if not self._passes(branch, row, shared, self.numbers()):
                 raise CompileError(self._unstable())
         if len(self._ways) > _MOST_ROWS:
             self._ways.clear()
         self._ways[tuple(row)] = self.branches.index(branch)
         return branch
 
-    def _passes(self, branch: Branch, row: Sequence[float], shared: Sequence[float]) -> bool:
+    def known(self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]) -> Branch | None:
+        """The branch of a row, for these numbers of the leaves; None if there is none yet."""
+        return next((each for each in self.branches if self._passes(each, row, shared, numbers)), None)
+
+    def _passes(
+        self, branch: Branch, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]
+    ) -> bool:
         """Whether a row goes that way, with the random numbers that would be drawn now."""
         if not branch.tape.guards:
             return True
         undo = self.remember()
         try:
             drawn = [draw() for draw in branch.draws]
-            return branch.passes([*row, *drawn], shared, self.numbers())
+            return branch.passes([*row, *drawn], shared, numbers)
         finally:
             undo()
 

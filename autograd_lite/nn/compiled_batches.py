@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..compiling.array_training import Gradient
-from ..compiling.branches import Branch
 from ..compiling.row_traces import RowTraces
 from .calling import without_scopes
 from .compiled import CompiledGradients
@@ -72,7 +71,8 @@ class ArrayBatches:
                 branch, part = traces.branches[way], batch if places is None else batch[places]
                 missed, outputs, summed = branch.on_arrays(part, shared, leaves)
                 if missed is None:
-                    _add(total, branch, outputs, summed)
+                    total.loss += float(outputs[:, 0].sum())
+                    branch.add(outputs, summed, total.slopes, total.reached)
                     after = outputs[0][1 : 1 + len(shared)] if len(shared) and not self.by_sample else shared
                 else:
                     own = range(len(part)) if places is None else places
@@ -81,7 +81,7 @@ class ArrayBatches:
                 return self._mean(total, len(batch), numbers), after
             if traces.branches[0].draws:
                 return None
-            self._find(traces, batch, some, lost, shared)
+            self._find(traces, batch, some, lost, shared, leaves)
 
     def _mean(self, total: Gradient, size: int, numbers: Any) -> Gradient:
         """The mean over the rows, and the penalty."""
@@ -103,23 +103,21 @@ class ArrayBatches:
             ways.setdefault(way, []).append(place)
         return list(ways.items())
 
-    def _find(self, traces: RowTraces, batch: Any, some: Any, lost: Sequence[int], shared: Any) -> None:
+    def _find(
+        self, traces: RowTraces, batch: Any, some: Any, lost: Sequence[int], shared: Any, leaves: Any
+    ) -> None:
         """Find the branches of rows that went another way than before."""
-        self.push()
+        numbers = leaves.tolist()
         for place in lost:
-            branch = without_scopes(traces.find, batch[place].tolist(), shared.tolist())
+            row = batch[place].tolist(), shared.tolist()
+            branch = traces.known(*row, numbers)
+            if branch is None:
+                self.push()
+                branch = without_scopes(traces.find, *row)
+                numbers = traces.numbers()
             way = traces.branches.index(branch)
             if self.by_sample:
                 self._ways[some[place]] = way
             else:
                 self._way[id(traces)] = way
 
-
-def _add(total: Gradient, branch: Branch, outputs: Any, summed: Any) -> None:
-    """Add what the rows of one branch gave."""
-    total.loss += float(outputs[:, 0].sum())
-    total.slopes[branch.wanted_places] += summed
-    total.reached[branch.always] = True
-    for output, entries in branch.lookups:
-        places = np.array(entries)[outputs[:, output].astype(np.intp)]
-        total.reached[places[places >= 0]] = True
