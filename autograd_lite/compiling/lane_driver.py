@@ -11,6 +11,7 @@ missed a guard, and 0 times anything is 0 in the end (`rules.chain`).
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -20,14 +21,27 @@ from llvmlite import ir
 
 from .lane_shapes import PARTS, Shape
 from .planning import FIELDS
-from .vector_code import BITS, F64, I32, I64, VOID, WIDTH, Code, Mask, Vector, kept_or_compiled, new_module
+from .vector_code import (
+    BITS,
+    F64,
+    I32,
+    I64,
+    VOID,
+    WIDTH,
+    Code,
+    Compiled,
+    Mask,
+    Vector,
+    kept_or_compiled,
+    new_module,
+)
 
-__all__ = ["JOB", "driver"]
+__all__ = ["JOB", "batch_address", "driver"]
 
 JOB = (
     # addresses
     "v", "g", "u", "gu", "code", "index", "once", "forward", "backward", "rows", "output_slots", "outputs",
-    "guard_slots", "expected", "numbers", "missed", "seeds", "wanted_slots", "each", "sums", "flags",
+    "guard_slots", "expected", "numbers", "missed", "seeds", "wanted_slots", "each", "sums", "flags", "order",
     # numbers
     "pitch", "size", "instructions", "leaves", "samples", "chunks", "group", "output_count", "guards",
     "seed_rows", "wanted", "shared", "differentiate",
@@ -35,9 +49,9 @@ JOB = (
 """The fields of a job, 64-bit integers.
 
 `once`, `forward` and `backward` have the address of each instruction's kernel, or 0; `once` is for what is
-the same for all chunks. `missed` has a number for each sample: the guard that missed, or -1. From one sample
-to the next there are `seed_rows` numbers in `seeds`. `sums` has `shared` numbers for each group, `flags` two:
-whether a gradient is NaN, and whether a guard missed.
+the same for all chunks. With an `order`, sample k is row `order[k]`. `missed` has a number for each sample:
+the guard that missed, or -1. From one sample to the next there are `seed_rows` numbers in `seeds`. `sums` has
+`shared` numbers for each group, `flags` two: whether a gradient is NaN, and whether a guard missed.
 """
 
 _NUMBERS, _WORDS = F64.as_pointer(), I32.as_pointer()
@@ -124,15 +138,26 @@ class _Driver:
             self._write("wanted_slots", "wanted", "g", "each", start, filled, flag=self._flag(group, 0))
 
     def _load(self, start: ir.Value, filled: ir.Value, lanes: ir.Value) -> None:
+        b, order = self.code.builder, self.job.number("order")
+        with self.code.when(b.icmp_signed("==", order, self.zero)):
+            self._load_rows(start, filled, lanes, lambda sample: sample)
+        with self.code.when(b.icmp_signed("!=", order, self.zero)):
+            places = self.job.pointer("order", I64.as_pointer())
+            self._load_rows(start, filled, lanes, lambda sample: b.load(b.gep(places, [sample])))
+
+    def _load_rows(
+        self, start: ir.Value, filled: ir.Value, lanes: ir.Value, row_of: Callable[[ir.Value], ir.Value]
+    ) -> None:
         code, b, job = self.code, self.code.builder, self.job
         last = b.sub(filled, code.integer(1))
-        with code.loop(self.zero, job.number("leaves")) as leaf:
-            row = b.mul(leaf.index, job.number("pitch"))
-            with code.loop(self.zero, lanes) as lane:
-                sample = b.add(start, self._least(lane.index, last))
-                place = b.add(b.mul(sample, job.number("leaves")), leaf.index)
-                number = b.load(code.at(job.pointer("rows"), place))
-                b.store(number, code.at(job.pointer("v"), b.add(row, lane.index)))
+        leaves = job.number("leaves")
+        with code.loop(self.zero, lanes) as lane:
+            sample = b.add(start, self._least(lane.index, last))
+            row = b.mul(row_of(sample), leaves)
+            with code.loop(self.zero, leaves) as leaf:
+                number = b.load(code.at(job.pointer("rows"), b.add(row, leaf.index)))
+                place = b.add(b.mul(leaf.index, job.number("pitch")), lane.index)
+                b.store(number, code.at(job.pointer("v"), place))
 
     def _instructions(self, part: str, lanes: ir.Value) -> None:
         code, b, job = self.code, self.code.builder, self.job
@@ -243,24 +268,75 @@ def call_kernel(code: Code, address: ir.Value, job: _Job, step: ir.Value, lanes:
     b.call(kernel, [*buffers, instruction, job.pointer("index", _WORDS), job.number("pitch"), lanes])
 
 
+def _write_batch(module: ir.Module) -> None:
+    """Writes `batch(job, backward, order, samples, groups at most, chunks at least)`.
+
+    All are 64-bit integers. It runs all groups, and leaves the sums over them in the first. It gives the
+    flags of all: 1 for a gradient that is NaN, 2 for a guard that missed.
+    """
+    code = Code(module, "batch", I64, [I64] * 6)
+    b, zero, one = code.builder, code.integer(0), code.integer(1)
+    address, backward, order, samples, most, least = code.arguments
+    fields = b.inttoptr(address, I64.as_pointer())
+    job = _Job(code, fields)
+    chunks = _split(code, samples, job.number("pitch"))
+    wanted = b.sdiv(chunks, least)
+    wanted = b.select(b.icmp_signed("<", wanted, most), wanted, most)
+    group = _split(code, chunks, b.select(b.icmp_signed("<", wanted, one), one, wanted))
+    groups = _split(code, chunks, group)
+    settings = {"backward": backward, "order": order, "samples": samples, "chunks": chunks, "group": group}
+    for name, number in settings.items():
+        b.store(number, b.gep(fields, [ir.Constant(I32, JOB.index(name))]))
+    b.call(module.globals["run"], [fields, zero, groups])
+    shared = job.number("shared")
+    with code.loop(one, groups) as other:
+        first = b.mul(other.index, shared)
+        with code.loop(zero, shared) as each:
+            total = code.at(job.pointer("sums"), each.index)
+            more = b.load(code.at(job.pointer("sums"), b.add(first, each.index)))
+            b.store(b.fadd(b.load(total), more), total)
+    with code.loop(zero, groups, 1, [zero]) as each_group:
+        found = each_group.values[0]
+        for which in (0, 1):
+            place = b.add(b.mul(each_group.index, code.integer(2)), code.integer(which))
+            is_set = b.fcmp_ordered("!=", b.load(code.at(job.pointer("flags"), place)), ir.Constant(F64, 0.0))
+            found = b.or_(found, b.select(is_set, code.integer(1 + which), zero))
+        each_group.following = [found]
+    b.ret(each_group.values[0])
+
+
+def _split(code: Code, count: ir.Value, size: ir.Value) -> ir.Value:
+    """How many parts of at most a size a count has."""
+    b = code.builder
+    return b.sdiv(b.add(count, b.sub(size, code.integer(1))), size)
+
+
 _lock = threading.Lock()
 
 
 def driver() -> Callable[[int, int, int], None]:
     """`run(job, first group, last group)`, where `job` is the address of the fields of `JOB`."""
+    made = _driver()
+    return made.function("run", ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+
+
+def batch_address() -> int:
+    """Where `batch` begins, for other machine code."""
+    return _driver().address("batch")
+
+
+def _driver() -> Compiled:
     with _lock:
         return _compiled_driver()
 
 
 @cache
-def _compiled_driver() -> Callable[[int, int, int], None]:
-    import ctypes
-
-    made = kept_or_compiled("driver", _module)
-    return made.function("run", ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+def _compiled_driver() -> Compiled:
+    return kept_or_compiled("driver", _module)
 
 
 def _module() -> ir.Module:
     module = new_module("lanes_driver")
     _Driver(module)
+    _write_batch(module)
     return module

@@ -31,6 +31,9 @@ _NUMBERS = ("columns", "first", "steps")
 _ROWS, _ENDS = _ARRAYS.index("rows"), _ARRAYS.index("ends")
 _FIRST, _STOP = len(_ARRAYS) + 1, len(_ARRAYS) + 2
 
+_SHORT = 1_500
+"""Up to how many lines LLVM optimises: that saves a quarter of a step, and takes longer than it saves above."""
+
 # squares of numbers beyond these overflow or vanish, and a norm is computed of scaled numbers
 _LARGE, _SMALL = 1e280, 1e-280
 
@@ -73,7 +76,7 @@ class TrainingLoop:
         entries = [entry for mark in program.marks for entry in mark.entries]
         self._tables = numpy.array([*reached, 0.0, *entries], dtype=float)
         self._lock = threading.Lock()
-        self._quick, self._room = _compiled(program, careful=False)
+        self._quick, self._room = self._compiled(careful=False)
         self._slow: NativeFunction | None = None
         self._given = _Given((None,) * 9, array("q"), 0, None)
 
@@ -111,8 +114,18 @@ class TrainingLoop:
     def _careful(self) -> NativeFunction:
         with self._lock:
             if self._slow is None:
-                self._slow = _compiled(self.program, careful=True)[0]
+                self._slow = self._compiled(careful=True)[0]
             return self._slow
+
+    def _compiled(self, *, careful: bool) -> tuple[NativeFunction, int]:
+        """The function, and how many numbers it needs to work with."""
+        text = self._text(careful)
+        level = 1 if len(text.writer.lines) <= _SHORT else 0
+    return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level), text.room
+
+    def _text(self, careful: bool) -> _Text:
+        """The function's source."""
+        return _Text(self.program, careful)
 
     def _addresses(self, arrays: tuple[Any, ...]) -> _Given:
         """What a call passes. To ask NumPy where arrays are takes longer than a step, so answers are kept."""
@@ -122,12 +135,6 @@ class TrainingLoop:
         places = [array.ctypes.data for array in (*arrays, work, self._tables)]
         arguments = array("q", [*places, arrays[_ROWS].shape[1], 0, len(arrays[_ENDS]) - 1])
         return _Given(arrays, arguments, arguments.buffer_info()[0], work)
-
-
-def _compiled(program: TrainingProgram, *, careful: bool) -> tuple[NativeFunction, int]:
-    """The function, and how many numbers it needs to work with."""
-    text = _Text(program, careful)
-    return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level=1), text.room
 
 
 class _Text:
