@@ -32,7 +32,7 @@ _ROWS, _ENDS = _ARRAYS.index("rows"), _ARRAYS.index("ends")
 _FIRST, _STOP = len(_ARRAYS) + 1, len(_ARRAYS) + 2
 
 _SHORT = 1_500
-"""Up to how many lines LLVM optimises: that saves a quarter of a step, and takes longer than it saves above."""
+"""Up to how many lines LLVM optimises, which saves a quarter of a step; above, it would take too long."""
 
 # squares of numbers beyond these overflow or vanish, and a norm is computed of scaled numbers
 _LARGE, _SMALL = 1e280, 1e-280
@@ -121,7 +121,7 @@ class TrainingLoop:
         """The function, and how many numbers it needs to work with."""
         text = self._text(careful)
         level = 1 if len(text.writer.lines) <= _SHORT else 0
-    return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level), text.room
+        return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level), text.room
 
     def _text(self, careful: bool) -> _Text:
         """The function's source."""
