@@ -126,7 +126,7 @@ def _eager(
     forward = 1.0 + sum(size[node] * abs(node.data) for node in order if math.isfinite(node.data))
     numbers = [result.data, result.data, *(leaf.grad for leaf in leaves)]
     curved = forward  # slopes depend on values, which differ by their own rounding
-    return numbers, [forward, forward, *(size.get(leaf, 0.0) * len(order) + curved for leaf in leaves)]
+    return numbers, [forward, forward, *(size.get(leaf, 0.0) + curved for leaf in leaves)]
 
 
 def _spread(program: Program, inputs: Sequence[float], parameters: Sequence[Value], place: int) -> float:

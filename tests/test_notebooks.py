@@ -83,6 +83,7 @@ def test_there_are_notebooks() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "01_value_and_backward.ipynb", "02_drawing_graphs.ipynb", "03_xor.ipynb", "04_stepping.ipynb",
         "05_textbook_backprop.ipynb", "06_training.ipynb", "07_microgpt.ipynb", "08_diagnose.ipynb",
+        "09_compile.ipynb",
     ]  # fmt: skip
 
 
