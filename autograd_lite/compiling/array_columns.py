@@ -50,7 +50,8 @@ def _strides(slots: Array) -> tuple[int, ...] | None:
     expected = slots[(slice(0, 1),) * slots.ndim]
     for axis in range(slots.ndim):
         if slots.shape[axis] == 1:
-            found.append(0)
+            # of no meaning for what is read, but BLAS refuses strides that are shorter than a row
+            found.append(max(1, int(numpy.prod(slots.shape[axis + 1 :]))))
             continue
         corner = [0] * slots.ndim
         start = slots[tuple(corner)]
@@ -69,7 +70,7 @@ class Column:
         self.slots = numpy.ascontiguousarray(slots.reshape(shape), dtype=numpy.intp)
         self.shape = shape
         self.shared = shared
-        self.strides = _strides(self.slots) if slots.size else (0,) * len(shape)
+        self.strides = _strides(self.slots) if slots.size else (1,) * len(shape)
         """Along each axis; None if the slots are not regular."""
 
     @property
@@ -96,6 +97,23 @@ class Column:
         if buffer.ndim == 1:
             return numbers, lambda: take(slots, None, numbers, "clip")
         return numbers, lambda: take(slots, 0, numbers, "clip")
+
+    @property
+    def distinct(self) -> bool:
+        """Whether no slot occurs twice."""
+        return len(numpy.unique(self.slots)) == self.slots.size
+
+    def setter(self, buffer: Array) -> Callable[[Array], Any]:
+        """A function that puts an array of this shape into the slots, none of which may repeat."""
+        if self.regular:
+            view = self.view(buffer)
+            return lambda numbers: numpy.copyto(view, numbers)
+        slots = self.slots
+
+        def put(numbers: Array) -> None:
+            buffer[slots] = numbers
+
+        return put
 
     def adder(self, buffer: Array) -> Callable[[Array], Any]:
         """A function that adds an array of this shape to what stands in the slots; they may repeat."""

@@ -9,10 +9,10 @@ def forward(out, a):
     t0 = less_equal(a, 0.0)
     copyto(out, a)
     putmask(out, t0, 0.0)
-def backward(upstream, y, a):
+def backward(upstream, y, a, into0=None):
     t0 = less_equal(a, 0.0)
     t1 = subtract(1.0, t0)
-    t1 = multiply(upstream, t1, t1)
+    t1 = multiply(upstream, t1, t1 if into0 is None else into0)
     return t1,
 def slopes(y, a):
     t0 = less_equal(a, 0.0)
@@ -22,7 +22,7 @@ def slopes(y, a):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -46,8 +46,8 @@ class ArrayKernel(NamedTuple):
     forward: Callable[..., None]
     """forward(out, *operands)"""
     backward: Callable[..., tuple[Any, ...]]
-    """backward(upstream, y, *operands): what goes to each operand asked for; no array of the arguments is
-    changed, but one of them may be given back."""
+    """backward(upstream, y, *operands, *into): what goes to each operand asked for. No argument is changed, but
+    one may be given back, but for `into`: an array there (or None) may be written to, and is given back then."""
     slopes: Callable[..., tuple[Any, ...]]
     """slopes(y, *operands): the partial derivatives by the operands asked for, for the careful pass."""
 
@@ -77,7 +77,9 @@ def array_source(code: int, asked: tuple[int, ...]) -> str:
     found = [as_symbol(slope) for slope in row.partials(*operands, *immediates, Symbol("y"))]
     wanted = [found[place] for place in asked]
     lines = [f"def forward(out, {taken}):", *_Lines().stored(value)]
-    lines += [f"def backward(upstream, y, {taken}):", *_Lines().returned([_times(slope) for slope in wanted])]
+    places = "".join(f", into{k}=None" for k in range(len(wanted)))
+    times = [_times(slope) for slope in wanted]
+    lines += [f"def backward(upstream, y, {taken}{places}):", *_Lines().returned(times, into=True)]
     lines += [f"def slopes(y, {taken}):", *_Lines().returned(wanted)]
     return "\n".join(lines)
 
@@ -118,10 +120,10 @@ class _Lines:
             return [*self.lines[:-1], f"    copyto(out, {second})", f"    putmask(out, {condition}, {first})"]
         return [*self.lines[:-1], f"    copyto(out, {name}({', '.join(self.read)}))"]
 
-    def returned(self, symbols: Sequence[Symbol]) -> list[str]:
-        """The lines that give expressions back."""
+    def returned(self, symbols: Sequence[Symbol], *, into: bool = False) -> list[str]:
+        """The lines that give expressions back; each may be computed `into` an array."""
         results = [self._name(symbol) for symbol in symbols]
-        self._write(results)
+        self._write(results, {result: f"into{k}" for k, result in enumerate(results)} if into else {})
         given = "".join(f"{self.final[result]}, " for result in results) or "()"
         return [*self.lines, f"    return {given.rstrip()}"]
 
@@ -158,8 +160,9 @@ class _Lines:
         self.steps.append((native or "where", operands, fills))
         return f"#{len(self.steps) - 1}"
 
-    def _write(self, results: Sequence[str]) -> None:
+    def _write(self, results: Sequence[str], into: Mapping[str, str] | None = None) -> None:
         """A line for each step; a step overwrites an operand that nothing reads again."""
+        into = into or {}
         last = {operand: place for place, (_, operands, _) in enumerate(self.steps) for operand in operands}
         last.update((result, len(self.steps)) for result in results)
         arrays: set[str] = set()  # of floats
@@ -186,7 +189,7 @@ def _chain_kernel(asked: tuple[int, ...]) -> ArrayKernel:
     def slopes(y: Any, a: Any, b: Any) -> tuple[Any, ...]:
         return tuple((b, a)[place] for place in asked)
 
-    def backward(upstream: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def backward(upstream: Any, y: Any, a: Any, b: Any, *into: Any) -> tuple[Any, ...]:
         return tuple(upstream * (b, a)[place] for place in asked)
 
     return ArrayKernel(forward, backward, slopes)
@@ -229,6 +232,6 @@ def _element_kernel(row: Op, asked: tuple[int, ...]) -> ArrayKernel:
         return tuple(function(y, *operands).astype(float) for function in each)
 
     def backward(upstream: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        return tuple(upstream * found for found in slopes(y, *operands))
+        return tuple(upstream * found for found in slopes(y, *operands[:count]))
 
     return ArrayKernel(forward, backward, slopes)

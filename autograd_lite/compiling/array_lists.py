@@ -37,8 +37,8 @@ class Lists:
         self.even = int(count[0]) if (count == count[0]).all() else 0
         self.reduce = self.row.natives.get("numpy_reduce", "")
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
         numbers, fill = b.reader(self.column)
         out = self.target.view(b.v)
         compute = self._in_lanes(numbers, out) if b.v.ndim > 1 else self._one_by_one(numbers, out)
@@ -53,9 +53,12 @@ class Lists:
                 fill()
             compute()
 
-        if not self.flow.any():
-            return forward, None, None
-        return forward, self._back(b, numbers, numpy.multiply), self._back(b, numbers, chained)
+        return forward, self._back(b, numbers, None, numpy.multiply) if self.flow.any() else None
+
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass with the rule for zero."""
+        numbers, fill = b.reader(self.column)
+        return self._back(b, numbers, fill, chained) if self.flow.any() else None
 
     def _one_by_one(self, numbers: Array, out: Array) -> Run:
         value, stretches = self.row.number, list(zip(self.begins.tolist(), self.ends.tolist(), strict=True))
@@ -79,13 +82,15 @@ class Lists:
 
         return compute
 
-    def _back(self, b: Buffers, numbers: Array, times: Times) -> Run:
+    def _back(self, b: Buffers, numbers: Array, fill: Run | None, times: Times) -> Run:
         out, up, row = self.target.view(b.v), self.target.view(b.g), self.row
         to = numpy.flatnonzero(self.flow)
         add = b.adder(Column(self.column.slots[to], (len(to),)))
         lanes = b.v.ndim > 1
 
         def backward() -> None:
+            if fill is not None:
+                fill()
             each = numpy.empty(numbers.shape)
             given = None if lanes else numbers.tolist()
             for place, (begin, end) in enumerate(zip(self.begins.tolist(), self.ends.tolist(), strict=True)):
@@ -111,35 +116,32 @@ class Lookups:
         self.flow = flow.reshape(-1, count)[:, 1:]
         self.shared = shared
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
-        index, fill = b.reader(self.index)
-        out, up = self.target.view(b.v), self.target.view(b.g)
-        lanes = b.v.ndim > 1
-        length, table = self.table.shape[1], self.table
-        rows = numpy.arange(len(table))
-        rows = rows[:, None] if lanes else rows
-        source, goal = (b.u, b.gu) if self.shared and lanes else (b.v, b.g)
-        across: Any = numpy.arange(b.v.shape[1])[None, :] if lanes and not self.shared else None
-        place: list[Array] = [index, index]
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
+        chosen, out = self._chosen(b), self.target.view(b.v)
+        source = b.u if self.shared and b.v.ndim > 1 else b.v
 
         def forward() -> None:
-            if fill is not None:
-                fill()
-            inside = (index >= 0.0) & (index < length)
-            chosen = numpy.where(inside, index, 0.0).astype(numpy.intp)
-            slot = table[rows, chosen]
+            inside, slot, across, _ = chosen()
             found = source[slot] if across is None else source[slot, across]
             numpy.copyto(out, numpy.where(inside, found, 0.0))
-            place[0], place[1] = slot, inside & self.flow[rows, chosen]
 
+        return forward, self.careful(b)
+
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass; there is nothing to care about."""
         if not self.flow.any():
-            return forward, None, None
-        low, high = int(table.min()), int(table.max()) + 1
+            return None
+        chosen, up = self._chosen(b), self.target.view(b.g)
+        lanes = b.v.ndim > 1
+        goal = b.gu if self.shared and lanes else b.g
+        if goal is b.g:
+            b.expect(numpy.unique(self.table))
+        low, high = int(self.table.min()), int(self.table.max()) + 1
         width, many = high - low, b.v.shape[1] if lanes else 1
 
         def backward() -> None:
-            slot, flows = place
+            _, slot, across, flows = chosen()
             given = numpy.where(flows, up, 0.0).ravel()
             if across is None:
                 goal[low:high] += numpy.bincount(slot.ravel() - low, given, width)
@@ -147,4 +149,22 @@ class Lookups:
                 flat = ((slot - low) * many + across).ravel()
                 goal[low:high] += numpy.bincount(flat, given, width * many).reshape(width, many)
 
-        return forward, backward, backward
+        return backward
+
+    def _chosen(self, b: Buffers) -> Callable[[], tuple[Array, Array, Array, Array]]:
+        """Whether each index is inside its table, the slot that it says, the lane, whether gradient flows."""
+        index, fill = b.reader(self.index)
+        lanes = b.v.ndim > 1
+        length, table = self.table.shape[1], self.table
+        rows = numpy.arange(len(table))
+        rows = rows[:, None] if lanes else rows
+        across: Any = numpy.arange(b.v.shape[1])[None, :] if lanes and not self.shared else None
+
+        def chosen() -> tuple[Array, Array, Array, Array]:
+            if fill is not None:
+                fill()
+            inside = (index >= 0.0) & (index < length)
+            place = numpy.where(inside, index, 0.0).astype(numpy.intp)
+            return inside, table[rows, place], across, inside & self.flow[rows, place]
+
+        return chosen

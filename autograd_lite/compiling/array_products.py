@@ -61,17 +61,19 @@ class Products:
     def _constant(column: Column, axis: int) -> bool:
         return column.shape[axis] == 1 or (column.strides or (1, 1, 1))[axis] == 0
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
         lanes = b.v.ndim > 1
         out, up = self.target.view(b.v), self.target.view(b.g)
-        by_matrix = self._constant(self.b, 1) and self.count > 1 and (self.a.shared or not lanes)
-        make = self._in_lanes if lanes else self._of_matrices
-        compute, parts = make(b, out, up) if by_matrix else self._by_products(b, out, up)
-        begin = self._started(b, out)
+        parts: list[Run] = []
         if self.to_init and self.init is not None:
             add = b.adder(self.init)
-            parts = [lambda: add(up), *parts]
+            parts.append(lambda: add(up))
+        by_matrix = self._constant(self.b, 1) and self.count > 1 and (self.a.shared or not lanes)
+        make = self._in_lanes if lanes else self._of_matrices
+        compute, others = make(b, out, up) if by_matrix else self._by_products(b, out, up)
+        parts += others
+        begin = self._started(b, out)
 
         def forward() -> None:
             compute()
@@ -82,7 +84,11 @@ class Products:
             for part in parts:
                 part()
 
-        return (forward, backward, self._careful(b)) if parts else (forward, None, None)
+        return forward, backward if parts else None
+
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass with the rule for zero, gathered."""
+        return Sums(self.terms).careful(b)
 
     def _started(self, b: Buffers, out: Array) -> Run | None:
         if self.init is None:
@@ -103,19 +109,20 @@ class Products:
         column_b = Column(self.b.slots[:, 0], (self.table[0], self.count))
         a, x, product = column_a.view(b.v), column_b.view(b.v), numpy.matmul
         parts: list[Run] = []
-        add_a = b.adder(column_a) if self.to_a else None
-        add_b = b.adder(column_b) if self.to_b else None
         if whole:
-            turned, up_turned = a.T, up.T
-            if add_a is not None:
-                parts.append(lambda: add_a(product(up_turned, x)))
-            if add_b is not None:
-                parts.append(lambda: add_b(product(up, a)))
+            turned = a.T
+            if self.to_a:
+                parts.append(_product(b, column_a, up.T, x))
+            if self.to_b:
+                parts.append(_product(b, column_b, up, a))
             return lambda: product(x, turned, out), parts
         row, result, back = x[:, :, None], out[:, :, None], up[:, None, :]
-        if add_a is not None:
-            parts.append(lambda: add_a(up[:, :, None] * x[:, None, :]))
-        if add_b is not None:
+        each, across = up[:, :, None], x[:, None, :]
+        if self.to_a:
+            add_a = b.adder(column_a)
+            parts.append(lambda: add_a(each * across))
+        if self.to_b:
+            add_b = b.adder(column_b)
             parts.append(lambda: add_b(product(back, a)[:, 0]))
         return lambda: product(a, row, result), parts
 
@@ -137,8 +144,7 @@ class Products:
             else:
                 parts.append(lambda: add_a(product(back, across)))
         if self.to_b:
-            add_b = b.adder(column_b)
-            parts.append(lambda: add_b(product(turned, back)))
+            parts.append(_product(b, column_b, turned, back))
         return lambda: product(a, x, result), parts
 
     def _by_products(self, b: Buffers, out: Array, up: Array) -> tuple[Run, list[Run]]:
@@ -165,13 +171,12 @@ class Products:
     def _handed(add: Callable[[Array], Any], each: Array, other: Array) -> Run:
         return lambda: add(each * other)
 
-    def _careful(self, b: Buffers) -> Run:
-        """The careful pass is the gathered one; it is made when it is needed."""
 
-        def careful() -> None:
-            forward, _, back = Sums(self.terms).bound(b)
-            forward()
-            if back is not None:
-                back()
-
-        return careful
+def _product(b: Buffers, column: Column, left: Array, right: Array) -> Run:
+    """What hands a matrix product to the gradients of a column."""
+    add, into = b.sink(column)
+    # a column times a row is quicker without BLAS
+    times: Any = numpy.multiply if left.shape[-1] == 1 else numpy.matmul
+    if into is not None:
+        return lambda: times(left, right, into)
+    return lambda: add(times(left, right))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,32 +17,59 @@ Array = Any  # of NumPy
 Run = Callable[[], Any]
 
 
-@dataclass(eq=False)
 class Buffers:
-    """The numbers and gradients of a call: by slot, in lanes by slot and lane; lanes share `u` and `gu`."""
+    """The numbers and gradients of a call: by slot, in lanes by slot and lane; lanes share `u` and `gu`.
 
-    v: Array
-    g: Array
-    u: Array = None
-    gu: Array = None
+    What is bound to buffers in the order of the backward pass can see that it is the first to hand a gradient
+    to some slots: it sets them then, and nobody needs to clear them. With `known`, all slots are cleared.
+    """
+
+    def __init__(self, v: Array, g: Array, u: Array = None, gu: Array = None, *, known: bool = False) -> None:
+        self.v, self.g, self.u, self.gu = v, g, u, gu
+        self.ones = numpy.ones(v.shape[-1])
+        self.seen = numpy.full(len(v), known)
+        """By slot, whether something was handed to it."""
+        self.cleared = numpy.zeros(len(v), dtype=bool)
+        """By slot, whether it must be 0 before a pass."""
 
     def reader(self, column: Column) -> tuple[Array, Run | None]:
         """An array for what a column reads, and what fills it."""
         if not column.shared:
             return column.reader(self.v)
         numbers, fill = column.reader(self.u)
-        return numbers.reshape(numbers.shape + (1,) * (self.v.ndim - 1)) if fill is not None else (
-            numbers[(..., *[None] * (self.v.ndim - 1))]
-        ), fill
+        return numbers[(..., *[None] * (self.v.ndim - 1))], fill
 
     def adder(self, column: Column) -> Callable[[Array], Any]:
-        """A function that adds to the gradients of what a column reads."""
-        if not column.shared:
-            return column.adder(self.g)
-        add = column.adder(self.gu)
+        """A function that hands gradients to what a column reads."""
+        return self.sink(column)[0]
+
+    def sink(self, column: Column) -> tuple[Callable[[Array], Any], Array | None]:
+        """The same, and an array that can be written to instead, if there is one."""
+        if column.shared:
+            return self._across_lanes(column.adder(self.gu)), None
+        seen = self.seen[column.slots]
+        if not seen.any() and column.distinct:
+            self.seen[column.slots] = True
+            return column.setter(self.g), column.view(self.g) if column.regular else None
+        self.expect(column.slots)
+        return column.adder(self.g), None
+
+    def expect(self, slots: Array) -> None:
+        """Something is going to be added in these slots."""
+        fresh = slots[~self.seen[slots]]
+        self.cleared[fresh] = True
+        self.seen[fresh] = True
+
+    def _across_lanes(self, add: Callable[[Array], Any]) -> Callable[[Array], Any]:
         if self.v.ndim == 1:
             return add
-        return lambda numbers: add(numpy.add.reduce(numbers, -1))
+        ones = self.ones
+
+        def total(numbers: Array) -> None:
+            # of a table of two axes BLAS makes one product, of more it would not
+            add(numbers.reshape(-1, numbers.shape[-1]).dot(ones).reshape(numbers.shape[:-1]))
+
+        return total
 
 
 class Rows:
@@ -58,15 +85,13 @@ class Rows:
         self.columns = [Column(column, shape) for column in columns]
         self.target = Column(numpy.arange(target, target + self.size), shape)
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
         read = [b.reader(column) for column in self.columns]
         operands = [numbers for numbers, _ in read]
         fills = [fill for _, fill in read if fill is not None]
-        out, up = self.target.view(b.v), self.target.view(b.g)
-        kernel = self.kernel
-        compute, back, slopes = kernel.forward, kernel.backward, kernel.slopes
-        adders = [b.adder(self.columns[place]) for place in self.asked]
+        out = self.target.view(b.v)
+        compute = self.kernel.forward
         if fills:
 
             def forward() -> None:
@@ -85,15 +110,43 @@ class Rows:
             def forward() -> None:
                 compute(out, *operands)
 
-        def backward() -> None:
-            for add, numbers in zip(adders, back(up, out, *operands), strict=True):
-                add(numbers)
+        return forward, self._back(b, out, operands) if self.asked else None
 
-        def careful() -> None:
-            for add, slope in zip(adders, slopes(out, *operands), strict=True):
+    def _back(self, b: Buffers, out: Array, operands: Sequence[Array]) -> Run:
+        up, back = self.target.view(b.g), self.kernel.backward
+        sinks = [b.sink(self.columns[place]) for place in self.asked]
+        given = [*operands, *(into for _, into in sinks)]
+        if len(sinks) == 1:
+            put, place = sinks[0]
+
+            def backward() -> None:
+                (numbers,) = back(up, out, *given)
+                if numbers is not place:
+                    put(numbers)
+
+        else:
+
+            def backward() -> None:
+                for (put, place), numbers in zip(sinks, back(up, out, *given), strict=True):
+                    if numbers is not place:
+                        put(numbers)
+
+        return backward
+
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass with the rule for zero."""
+        read = [b.reader(column) for column in self.columns]
+        out, up, slopes = self.target.view(b.v), self.target.view(b.g), self.kernel.slopes
+        adders = [b.adder(self.columns[place]) for place in self.asked]
+
+        def backward() -> None:
+            for _, fill in read:
+                if fill is not None:
+                    fill()
+            for add, slope in zip(adders, slopes(out, *(numbers for numbers, _ in read)), strict=True):
                 add(chained(up, numpy.broadcast_to(slope, up.shape)))
 
-        return (forward, backward, careful) if adders else (forward, None, None)
+        return backward if adders else None
 
 
 class Copies:
@@ -104,24 +157,23 @@ class Copies:
         self.target = Column(numpy.arange(target, target + len(slots)), (len(slots),))
         self.active = active
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
         numbers, fill = b.reader(self.column)
-        out, up = self.target.view(b.v), self.target.view(b.g)
+        out = self.target.view(b.v)
 
         def forward() -> None:
             if fill is not None:
                 fill()
             numpy.copyto(out, numbers)
 
-        if not self.active:
-            return forward, None, None
-        add = b.adder(self.column)
+        return forward, self.careful(b)
 
-        def backward() -> None:
-            add(up)
-
-        return forward, backward, backward
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass; there is nothing to care about."""
+        up = self.target.view(b.g)
+        add = b.adder(self.column) if self.active else None
+        return None if add is None else lambda: add(up)
 
 
 @dataclass(eq=False)
@@ -164,28 +216,47 @@ class Sums:
         self.to_init = numpy.flatnonzero(terms.starts_flow & (terms.init >= 0))
         self.even = int(count[0]) if (count == count[0]).all() else 0
 
-    def bound(self, b: Buffers) -> tuple[Run, Run | None, Run | None]:
-        """What to call forward, backward, and backward with care."""
-        left, fill_left = b.reader(self.left)
-        right, fill_right = (None, None) if self.right is None else b.reader(self.right)
+    def bound(self, b: Buffers) -> tuple[Run, Run | None]:
+        """What to call forward and backward."""
+        left, right, fill = self._read(b)
         out = self.target.view(b.v)
-        lanes = b.v.shape[1:]
-        products = numpy.empty((len(self.owner), *lanes))
+        products = numpy.empty((len(self.owner), *b.v.shape[1:]))
         total, begin = self._summed(out, products), self._start(b, out)
 
         def forward() -> None:
-            if fill_left is not None:
-                fill_left()
+            fill()
             if right is None:
                 numpy.copyto(products, left)
             else:
-                if fill_right is not None:
-                    fill_right()
                 numpy.multiply(left, right, products)
             begin(total)
 
-        backward = self.back(b, left, right, numpy.multiply)
-        return forward, backward, backward and self.back(b, left, right, chained)
+        return forward, self._back(b, left, right, numpy.multiply)
+
+    def careful(self, b: Buffers) -> Run | None:
+        """The backward pass with the rule for zero."""
+        left, right, fill = self._read(b)
+        back = self._back(b, left, right, chained)
+        if back is None:
+            return None
+
+        def backward() -> None:
+            fill()
+            back()
+
+        return backward
+
+    def _read(self, b: Buffers) -> tuple[Array, Array | None, Run]:
+        """The factors, and what fills their arrays."""
+        left, fill_left = b.reader(self.left)
+        right, fill_right = (None, None) if self.right is None else b.reader(self.right)
+        fills = [fill for fill in (fill_left, fill_right) if fill is not None]
+
+        def fill() -> None:
+            for each in fills:
+                each()
+
+        return left, right, fill
 
     def _summed(self, out: Array, products: Array) -> Run:
         """What adds the products up."""
@@ -214,18 +285,16 @@ class Sums:
 
         return begin
 
-    def back(self, b: Buffers, left: Array, right: Array | None, times: Any) -> Run | None:
+    def _back(self, b: Buffers, left: Array, right: Array | None, times: Any) -> Run | None:
         """What hands gradients on, with a product of the chain rule to choose."""
-        up = self.target.view(b.g)
+        up, init = self.target.view(b.g), self.to_init
+        begin = None
+        if len(init):
+            begin = b.adder(Column(self.terms.init[init], (len(init),), shared=self.init.shared))
         parts: list[Callable[[Array], Any]] = []
         for column, other, to in ((self.left, right, self.to_left), (self.right, left, self.to_right)):
             if column is not None and len(to):
                 parts.append(self._part(b, column, other, to, times))
-        init = self.to_init
-        begin = None
-        if len(init):
-            slots = Column(self.terms.init[init], (len(init),), shared=self.init.shared)
-            begin = b.adder(slots)
         if not parts and begin is None:
             return None
         owner = self.owner
