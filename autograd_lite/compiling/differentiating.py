@@ -205,7 +205,7 @@ def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: i
             continue
         operands = tape.operands_of(operation)
         for operand, local in _slopes(copy, operation, operands):
-            if reaching[operand] and builder.number_of(local) != 0.0:
+            if reaching[operand]:  # also times 0: an adjoint of NaN stays NaN
                 add(operand, multiplied(builder, product, upstream, local))
     return found
 
@@ -238,7 +238,7 @@ def tangent_tape(tape: Tape, *, careful: bool = False) -> Tape:
         if any(tangents[operand] is not None for operand in operands):
             for operand, local in _slopes(copy, operation, operands):
                 along = tangents[operand]
-                if along is not None and builder.number_of(local) != 0.0:
+                if along is not None:
                     term = multiplied(builder, product, along, local)
                     tangent = term if tangent is None else append(builder, _ADD, (tangent, term))
         tangents.append(tangent)
