@@ -1,4 +1,4 @@
-"""What the README and the page on training show is what happens.
+"""What the README and the pages on training and compiling show is what happens.
 
 Every ```python block runs, in order, in one namespace. A ```text block right after one is what it must print.
 """
@@ -60,7 +60,7 @@ def test_each_command_stands_on_its_own(commands: list[str]) -> None:
         assert not re.search(r"\bdot\b|apt-get|brew|sudo", command), "needs nothing but Python and pip"
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/training.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/training.md", "docs/compiling.md"])
 def test_python_blocks_print_what_the_page_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
