@@ -172,7 +172,8 @@ def plan_of(size, leaves, instructions, outputs, index=(), listed=()):
 
 SHAPES = [(n, sa, sb, rows, ra, rb) for n in (1, 2, 4, 5, 8, 13) for sa, sb, rows, ra, rb in (
     (1, 1, 1, 0, 0), (1, 1, 6, 13, 0), (1, 1, 6, 0, 13), (1, 1, 6, 1, 0), (1, 1, 9, 2, 3), (2, 3, 5, 1, 2),
-    (7, 1, 5, 1, 0), (1, 7, 6, 0, 1), (20, 2, 20, 1, 0), (-1, 1, 4, 20, 0), (1, 1, 5, 0, 0),
+    (7, 1, 5, 1, 0), (1, 7, 6, 0, 1), (20, 2, 20, 1, 0), (3, 2, 9, 1, 0), (-1, 1, 4, 20, 0), (1, 1, 5, 0, 0),
+    (1, 1, 9, 4, 0),
 )]  # fmt: skip
 
 
@@ -226,6 +227,15 @@ def test_sums_and_lists_with_a_first_summand():
     # v8 = x4 + x0 + x2, v9 = x5 + x1 + x3, v10 = v8 + x0 + x0 + x7, v11 = v9 + x1 x2 + x2 x3
     assert result.outputs == [8.0 + 1 + 3 + 1 + 1 + 34, 13.0 + 2 + 5 + 2 * 3 + 3 * 5]
     assert result.gradients == [2.0, 10.0 + 30, 1.0 + 50, 10.0 + 30, 1.0, 10.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("active", [0, 1, 8, 9])
+def test_sums_hand_back_where_a_gradient_flows(active):
+    code = [instruction(op=SUM, target=6, count=2, a=0, sa=1, rows=2, ra=1, init=4, active=active)]
+    result = Interpreted(plan_of(8, 6, code, [6, 7])).gradients([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 10.0])
+    assert result.outputs == [8.0, 10.0]
+    terms, init = float(active & 1), float(active >> 3)
+    assert result.gradients == [terms, 11.0 * terms, 10.0 * terms, 0.0, 11.0 * init, 0.0]
 
 
 def test_seeds_and_several_outputs():

@@ -2,7 +2,8 @@
 
 What all rows share is `b`. With sums in any order (`fast`), runs without gaps go eight numbers at a time,
 four rows at once; rows that stand side by side (a matrix stored by columns) go eight rows at a time. The
-other functions add from left to right and round every product, as eager code does.
+other functions add from left to right and round every product, as eager code does. On the way back every
+gradient is read after whatever was added to it before, so runs and rows may overlap.
 """
 
 from __future__ import annotations
@@ -243,13 +244,9 @@ def _dot_back_fast() -> Code:
     dense = code.both(code.asks("eq", f.sa, 1), code.asks("eq", f.sb, 1))
     dense = code.both(dense, code.asks("sge", f.count, 4))
     shared = code.asks("eq", f.rb, 0)
-    last = code.plus(f.a, code.times(code.plus(f.rows, -1), f.ra))
-    after = code.asks("sle", code.plus(f.b, f.count), f.a)
-    before = code.asks("sle", code.plus(last, f.count), f.b)
-    apart = code.both(code.either(after, before), code.asks("sge", f.ra, f.count))
     with code.otherwise(dense, "done"):
         whole = code.value(f"and i64 {f.rows}, -4")
-        many = code.chosen(code.both(shared, apart), whole, "0")
+        many = code.chosen(shared, whole, "0")
         with code.loop(0, many, step=4) as four:
             a = code.plus(f.a, code.times(four.index, f.ra))
             given = ["%v", "%g", code.plus(f.target, four.index), a, f.ra, f.b, f.count]
@@ -269,10 +266,7 @@ def _dot_back_fast() -> Code:
                 _add_scaled(code, "%g", a, u, "%v", b, f.count)
             with code.when(to_b):
                 _add_scaled(code, "%g", b, u, "%v", a, f.count)
-    wide = code.asks("sge", f.sa, f.rows)
-    side = code.both(
-        code.both(code.asks("eq", f.ra, 1), shared), code.both(wide, code.asks("sge", f.rows, 4))
-    )
+    side = code.both(code.both(code.asks("eq", f.ra, 1), shared), code.asks("sge", f.rows, 4))
     with code.otherwise(side, "done"):
         bits = code.value(f"zext i1 {to_a} to i64"), code.value(f"zext i1 {to_b} to i64")
         _call(code, "columns_back", ["%v", "%g", f.target, f.a, f.sa, f.b, f.sb, f.count, f.rows, *bits])
