@@ -81,12 +81,11 @@ def _reaching(tape: Tape, wanted: Sequence[int]) -> bytearray:
     reaching = bytearray(len(tape))
     for node in wanted:
         reaching[node] = 1
-    node = tape.first_operation
-    for code, operands in _operations(tape):
-        if any(reaching[operand] for operand in operands):
-            flow = edges(code, len(operands))
-            reaching[node] = any(reaching[o] and f for o, f in zip(operands, flow, strict=True))
-        node += 1
+    for node, (code, operands) in enumerate(_operations(tape), tape.first_operation):
+        for place, operand in enumerate(operands):
+            if reaching[operand] and edges(code, len(operands))[place]:
+                reaching[node] = 1
+                break
     return reaching
 
 
@@ -198,8 +197,9 @@ def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: i
     for output, seed in zip(tape.outputs, seeds, strict=True):
         if reaching[output] and builder.number_of(seed) != 0.0:
             add(output, seed)
+    first = tape.first_operation
     for operation in range(len(tape.codes) - 1, -1, -1):
-        node = tape.first_operation + operation
+        node = first + operation
         upstream = found[node]
         if upstream is None or builder.number_of(upstream) == 0.0:
             continue

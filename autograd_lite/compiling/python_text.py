@@ -23,6 +23,7 @@ __all__ = ["Lines", "functions_of", "is_known", "unpacked"]
 
 _RANK = {"|": 1, "&": 2, ">": 4, ">=": 4, "<": 4, "<=": 4, "==": 4, "!=": 4, "+": 5, "-": 5, "*": 6, "/": 6}
 _WORD = {"|": "or", "&": "and"}
+_CONDITIONS = frozenset(code for code, row in enumerate(ROWS) if row.condition)
 _CHOICE, _NOT, _NEGATION, _NAME = 0, 3, 7, 9
 
 _LONG = 90
@@ -127,13 +128,12 @@ class Lines:
         self.taken.add(name)
         return name
 
-    def _name(self, node: int) -> str:
+    def _name(self, operation: int, node: int) -> str:
         of = self.adjoints.get(node)
         if of is not None and self._named[of]:
             return self._free(f"d_{self._texts[of][0]}")
         self._count += 1
-        letter = "v" if node < self.tape.first_operation + self.forward else "g"
-        return self._free(f"{letter}{self._count}")
+        return self._free(f"{'v' if operation < self.forward else 'g'}{self._count}")
 
     # --- lines ----------------------------------------------------------------------------------------------
 
@@ -144,27 +144,30 @@ class Lines:
         return uses
 
     def _operations(self) -> None:
-        tape = self.tape
-        self._guards(tape.first_operation)
-        for k, code in enumerate(tape.codes):
-            node = tape.first_operation + k
+        tape, uses = self.tape, self._uses
+        first = tape.first_operation
+        self._guards(first)
+        start = 0
+        for k, (code, end) in enumerate(zip(tape.codes, tape.starts[1:], strict=True)):
+            node = first + k
             if k == self.forward:
                 self.lines += [
                     "",
                     "# the adjoint: d_x is the derivative of the result by x, a sum that starts from 0",
                 ]
-            operands = tape.operands_of(k)
-            self._conditions.append(code not in (TAKE, CHAIN) and ROWS[code].condition)
-            written, rank = self._written(code, operands)
-            self._texts.append((written, rank))
+            self._conditions.append(code in _CONDITIONS)
+            written = self._written(code, tape.operands[start:end])
+            start = end
+            self._texts.append(written)
             self._named.append(False)
-            if self._uses[node] != 1 or len(written) > _LONG or node in self.adjoints:
-                self._assign(node, written)
-            self._guards(node + 1)
+            if uses[node] != 1 or len(written[0]) > _LONG or node in self.adjoints:
+                self._assign(k, node, written[0])
+            if self._guard < len(tape.guards):
+                self._guards(node + 1)
 
-    def _assign(self, node: int, written: str) -> None:
-        name = self._name(node)
-        place = self.tape.places[node - self.tape.first_operation] if self.tape.places else None
+    def _assign(self, operation: int, node: int, written: str) -> None:
+        name = self._name(operation, node)
+        place = self.tape.places[operation] if self.tape.places else None
         self.lines.append(f"{name} = {written}" + (f"  # {place.name}" if place is not None else ""))
         self._texts[node] = name, _NAME
         self._named[node] = True

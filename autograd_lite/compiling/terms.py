@@ -58,15 +58,22 @@ def append(builder: TapeBuilder, code: int, nodes: Sequence[int]) -> int:
 
     A factor, divisor or power 1, a double negation, a sum with a negative, a condition compared with 0.
     """
-    if code in (_MUL, _DIV, _POW):
+    if code == _MUL:
+        first, second = nodes
+        if second < 0 and builder.number_of(second) == 1.0:
+            return first
+        if first < 0 and builder.number_of(first) == 1.0:
+            return second
+        return builder.apply2(code, first, second)
+    if code == _ADD:
+        first, second = nodes
+        negated = builder.negations.get(second)
+        if negated is not None:
+            return builder.apply2(_SUB, first, negated)
+        return builder.apply2(code, first, second)
+    if code in (_DIV, _POW):
         if builder.number_of(nodes[1]) == 1.0:
             return nodes[0]
-        if code == _MUL and builder.number_of(nodes[0]) == 1.0:
-            return nodes[1]
-    elif code == _ADD:
-        negated = builder.negations.get(nodes[1])
-        if negated is not None:
-            return builder.apply2(_SUB, nodes[0], negated)
     elif code == _NEG:
         negated = builder.negations.get(nodes[0])
         if negated is not None:
