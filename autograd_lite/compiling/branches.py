@@ -88,14 +88,19 @@ class Branch:
 
     def passes(self, row: Sequence[float], shared: Sequence[float], numbers: Sequence[float]) -> bool:
         """Whether a row goes this way; it has the numbers drawn for it at its end."""
-        return self._asker.values(self._leaves(row, shared, numbers)).missed < 0
+        asker, parameters = self._asker
+        if parameters is not None:
+            first = self.columns
+            return asker.values([*row[:first], *shared, *row[first:], *parameters]).missed < 0
+        return asker.values(self._leaves(row, shared, numbers)).missed < 0
 
     @cached_property
-    def _asker(self) -> Kernel:
-        """What of the tape its guards need."""
+    def _asker(self) -> tuple[Kernel, list[float] | None]:
+        """What of the tape its guards need, and any numbers for the parameters if they need none of those."""
         alone = expanded(replace(self.tape, outputs=array("i")), lambda code: True)
         name = "python" if len(alone.codes) < _SMALL else choosing.choose(alone, self.executor).name
-        return choosing.prepare(name, alone, ())
+        used = any(alone.inputs <= node < alone.leaves for node in alone.operands)
+        return choosing.prepare(name, alone, ()), None if used else [0.0] * len(self.places)
 
     def over(
         self, some: Sequence[int], rows: Rows, shared: Sequence[float],
