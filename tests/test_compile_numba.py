@@ -152,6 +152,24 @@ def test_layers_of_any_shape_agree_with_eager(wide, rows):
     program.check(program.put(ops.sum, x), False, 1e-14)
 
 
+@pytest.mark.parametrize("wide", [2, 3, 9])
+def test_leaves_in_the_order_in_which_neurons_meet_them(wide):
+    """Weights and biases as captured parameters come: w0, b, w1, w2, …"""
+    rng = random.Random(wide)
+    program = Both([rng.uniform(-1.0, 1.0) for _ in range(wide * (wide + 1) + wide)])
+    numbers = iter(list(program.pairs))
+    x = [next(numbers) for _ in range(wide)]
+    results = []
+    for _ in range(wide):
+        first, bias = next(numbers), next(numbers)
+        total = program.put(ops.add, [program.put(ops.mul, [first, x[0]]), bias])
+        for each in x[1:]:
+            total = program.put(ops.add, [total, program.put(ops.mul, [next(numbers), each])])
+        results.append(program.put(ops.tanh, [total]))
+    program.check(program.put(ops.sum, results), True, 1e-14)
+    program.check(program.put(ops.sum, results), False, 1e-15)
+
+
 def instruction(**fields):
     given = {"count": 1, "rows": 1, "init": -1, **fields}
     return [given.get(name, 0) for name in FIELDS]

@@ -34,7 +34,7 @@ _result = tuple.__new__  # of a Result: half the time that its own way takes
 
 def prepare(tape: Tape, wanted: Sequence[int], fuse: bool = True) -> Interpreted:
     """A kernel for a tape; without `fuse` sums go from left to right, as in eager code."""
-    return Interpreted(make_plan(tape, wanted, fuse=fuse), fuse)
+    return Interpreted(make_plan(tape, wanted, fuse=fuse, reorder=fuse), fuse)
 
 
 class Interpreted:
@@ -94,7 +94,7 @@ class Interpreted:
             buffers.leaves[:] = leaves
         else:
             try:
-                buffers.pack(buffers.v, 0, *leaves)
+                buffers.pack(buffers.leaves, 0, *leaves)
             except struct.error:
                 if len(leaves) != self._leaves:
                     raise _wrong_count(self._leaves, len(leaves)) from None
@@ -144,6 +144,7 @@ class _Program:
         arrays = {
             "code": code, "index": plan.index, "listed": plan.listed, "guards": plan.guards,
             "expected": plan.expected, "outputs": plan.outputs, "wanted": plan.wanted,
+            "places": numpy.zeros(0) if plan.places is None else plan.places,
         }  # fmt: skip
         self._kept = {name: numpy.ascontiguousarray(array) for name, array in arrays.items()}
         self.numbers = {name: array.ctypes.data for name, array in self._kept.items()}
@@ -152,26 +153,26 @@ class _Program:
             "end": self.numbers["code"] + len(plan.code) * code.strides[0], "size": plan.size,
             "guard_count": len(plan.guards), "output_count": len(plan.outputs),
             "wanted_count": len(plan.wanted), "wanted_start": _start_of_run(plan.wanted),
-            "exact": int(not fuse),
+            "exact": int(not fuse), "moved_count": 0 if plan.places is None else plan.tape.leaves,
         }  # fmt: skip
 
 
 class _Buffers:
     """What one call works with: its numbers, gradients and results, and the list that `run` gets."""
 
-    __slots__ = ("_kept", "gradients", "leaves", "outputs", "pack", "seeds", "state", "v")
+    __slots__ = ("_kept", "gradients", "leaves", "outputs", "pack", "seeds", "state")
 
     def __init__(self, plan: Plan, program: _Program) -> None:
         size, leaves = plan.size, plan.tape.leaves
-        self.v: Any = numpy.zeros(max(size, 1))
-        self.leaves = self.v[:leaves]
-        self.v[leaves : leaves + len(plan.constants)] = plan.constants
+        v = numpy.zeros(max(size, 1))
+        self.leaves: Any = v[:leaves] if plan.places is None else numpy.zeros(leaves)
+        v[leaves : leaves + len(plan.constants)] = plan.constants
         self.outputs = numpy.zeros(len(plan.outputs))
         self.seeds = numpy.ones(len(plan.outputs))
         self.gradients = numpy.zeros(len(plan.wanted))
         self.pack = struct.Struct(f"{leaves}d").pack_into
         arrays = {
-            "v": self.v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest),
+            "v": v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest), "leaves": self.leaves,
             "seeds": self.seeds, "given_outputs": self.outputs, "given_gradients": self.gradients,
         }  # fmt: skip
         numbers = program.numbers | {name: array.ctypes.data for name, array in arrays.items()}

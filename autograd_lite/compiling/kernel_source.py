@@ -26,10 +26,11 @@ __all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "kernel_source"]
 STATE = (
     "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
     "output_count", "wanted", "wanted_count", "wanted_start", "seeds", "given_outputs", "given_gradients",
-    "spare", "exact",
+    "spare", "exact", "leaves", "places", "moved_count",
 )  # fmt: skip
 """What stands in the list that `run` gets: addresses, counts, whether sums go from left to right (`exact`),
-and the first slot wanted if those wanted stand side by side (else -1)."""
+and the first slot wanted if those wanted stand side by side (else -1). `moved_count` leaves are moved from
+`leaves` to their slots, `places`; if it is 0, the leaves stand in `v` already."""
 
 MODES = {"values": 0, "gradients": 1, "seeded": 2, "gradients_again": 5, "seeded_again": 6}
 """What `run` does: outputs only; gradients of their sum, 1 times each; of their sum with seeds. The others go
@@ -236,6 +237,8 @@ def _run() -> Code:
     given = ", ".join(f"i64 {each}" for each in pointers)
     with code.otherwise(code.has_bit("%mode", _AGAIN), "seed"):
         pass
+    with code.loop(0, at["moved_count"]) as each:
+        code.store(code.load(at["leaves"], each.index), at["v"], code.field(at["places"], each.index))
     code.line(f"call void @forward({given})")
     _check_guards(code, at)
     with code.loop(0, at["output_count"]) as each:
