@@ -172,8 +172,9 @@ class _Buffers:
         self.gradients = numpy.zeros(len(plan.wanted))
         self.pack = struct.Struct(f"{leaves}d").pack_into
         arrays = {
-            "v": v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest), "leaves": self.leaves,
-            "seeds": self.seeds, "given_outputs": self.outputs, "given_gradients": self.gradients,
+            "v": v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest),
+            "leaves": self.leaves, "seeds": self.seeds, "given_outputs": self.outputs,
+            "given_gradients": self.gradients,
         }  # fmt: skip
         numbers = program.numbers | {name: array.ctypes.data for name, array in arrays.items()}
         state = numpy.array([numbers[name] for name in STATE], dtype=numpy.int64)
