@@ -19,6 +19,7 @@ __all__ = [
     "differentiated",
     "edges",
     "expanded",
+    "expanded_with_legend",
     "gradient_tape",
     "parted",
     "tangent_tape",
