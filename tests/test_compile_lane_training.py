@@ -60,8 +60,8 @@ def program(tape, *, rules=((adam, 2),), **settings):
     return TrainingProgram(loss=tape, rules=tuple(updates), **settings)
 
 
-def trained(prepare, given, rows, order, ends, seed=1):
-    rng = numpy.random.default_rng(seed)
+def trained(prepare, given, rows, order, ends, counts=None):
+    rng = numpy.random.default_rng(1)
     size = max(given.places) + 1
     memory = sum(rule.width * (rule.stop - rule.start) for rule in given.rules)
     state = TrainingState(
@@ -70,6 +70,8 @@ def trained(prepare, given, rows, order, ends, seed=1):
         numpy.zeros(given.trained),
         numpy.zeros(given.trained),
     )
+    if counts is not None:
+        state.counts[:] = counts
     steps = len(ends) - 1
     rates = numpy.linspace(0.05, 0.01, steps * len(given.rules)).reshape(steps, -1).copy()
     measured = numpy.full((steps, 3), numpy.nan)
@@ -77,8 +79,9 @@ def trained(prepare, given, rows, order, ends, seed=1):
     return done, state, measured
 
 
-def compared(given, rows, order, ends):
-    one, other = (trained(prepare, given, rows, order, ends) for prepare in (prepare_training, one_by_one))
+def compared(given, rows, order, ends, counts=None):
+    both = (prepare_training, one_by_one)
+    one, other = (trained(prepare, given, rows, order, ends, counts) for prepare in both)
     assert one[0] == other[0]
     for name in ("numbers", "state", "counts", "gradient"):
         numpy.testing.assert_allclose(getattr(one[1], name), getattr(other[1], name), rtol=1e-9, atol=1e-11)
@@ -102,6 +105,28 @@ def test_steps_are_those_of_one_row_after_the_other(rng, settings):
     ends = [0, 1, 60, 300, 430, 600, 900]
     done, _, _ = compared(program(network([2, 5, 1]), **settings), rows, order, ends)
     assert done == 6
+
+
+def test_parameters_that_were_moved_more_often_than_others(rng):
+    given = program(network([2, 3, 1]))
+    counts = rng.integers(0, 9, size=given.trained)
+    _, state, _ = compared(given, rng.normal(size=(50, 3)), rng.permutation(50), [0, 20, 50], counts)
+    assert (state.counts == counts + 2).all()
+
+
+def test_a_kernel_moves_parameters_together_or_not(rng):
+    given = program(network([2, 3, 1]))
+    kernel, rows = prepare_training(given), rng.normal(size=(50, 3))
+    for counts in (0, range(given.trained), 4):
+        counts = numpy.broadcast_to(numpy.array(counts), given.trained)
+        found = trained(lambda _: kernel, given, rows, range(50), [0, 20, 50], counts)
+        expected = trained(one_by_one, given, rows, range(50), [0, 20, 50], counts)
+        numpy.testing.assert_allclose(found[1].numbers, expected[1].numbers, rtol=1e-9)
+
+
+def test_many_parameters(rng):
+    given = program(network([30, 11, 1]), rules=((momentum, 1), (adam, 2)))
+    compared(given, rng.normal(size=(90, 31)), rng.permutation(90), [0, 33, 90])
 
 
 def test_some_numbers_are_not_trained(rng):

@@ -19,6 +19,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from .lane_columns import either, load_columns, store_columns
 from .lane_shapes import PARTS, Shape
 from .planning import FIELDS
 from .vector_code import (
@@ -42,6 +43,7 @@ JOB = (
     # addresses
     "v", "g", "u", "gu", "code", "index", "once", "forward", "backward", "rows", "output_slots", "outputs",
     "guard_slots", "expected", "numbers", "missed", "seeds", "wanted_slots", "each", "sums", "flags", "order",
+    "columns", "targets",
     # numbers
     "pitch", "size", "instructions", "leaves", "samples", "chunks", "group", "output_count", "guards",
     "seed_rows", "wanted", "shared", "differentiate",
@@ -49,9 +51,10 @@ JOB = (
 """The fields of a job, 64-bit integers.
 
 `once`, `forward` and `backward` have the address of each instruction's kernel, or 0; `once` is for what is
-the same for all chunks. With an `order`, sample k is row `order[k]`. `missed` has a number for each sample:
-the guard that missed, or -1. From one sample to the next there are `seed_rows` numbers in `seeds`. `sums` has
-`shared` numbers for each group, `flags` two: whether a gradient is NaN, and whether a guard missed.
+the same for all chunks. With an `order`, sample k is row `order[k]`; with `columns` and `targets` each leaf
+and each output has an array of its own. `missed` has a number for each sample: the guard that missed, or -1.
+From one sample to the next there are `seed_rows` numbers in `seeds`. `sums` has `shared` numbers for each
+group, `flags` two: whether a gradient is NaN, and whether a guard missed.
 """
 
 _NUMBERS, _WORDS = F64.as_pointer(), I32.as_pointer()
@@ -127,10 +130,22 @@ class _Driver:
         b, job = self.code.builder, self.job
         filled = self._least(b.sub(job.number("samples"), start), job.number("pitch"))
         lanes = self._rounded(filled)
-        self._load(start, filled, lanes)
+        either(
+            self.code,
+            job,
+            "columns",
+            lambda: load_columns(self.code, job, start, filled, lanes),
+            lambda: self._load(start, filled, lanes),
+        )
         self._instructions("forward", lanes)
         self._guards(start, filled, lanes, group)
-        self._write("output_slots", "output_count", "v", "outputs", start, filled)
+        either(
+            self.code,
+            job,
+            "targets",
+            lambda: store_columns(self.code, job, start, filled),
+            lambda: self._write("output_slots", "output_count", "v", "outputs", start, filled),
+        )
         with self._when_differentiating():
             self._clear(lanes)
             self._seed(start, filled, lanes)

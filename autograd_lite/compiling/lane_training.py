@@ -16,10 +16,11 @@ import numpy
 from ..errors import CompileError
 from .lane_driver import JOB, batch_address
 from .lane_runner import CHUNKS, GROUPS, Runner, address_of
+from .lane_updates import LaneUpdate
 from .llvm_loops import LoopWriter, Sum
 from .llvm_training import TrainingLoop, _Text
 from .planning import make_plan
-from .training import TrainingProgram, TrainingState
+from .training import TrainingProgram, TrainingState, UpdateRule
 
 __all__ = ["LaneTraining", "prepare_training"]
 
@@ -57,6 +58,7 @@ class LaneTraining(TrainingLoop):
         self.job: int = self._buffers.address
         self._room_for_samples = 0
         self._one_at_a_time = threading.Lock()
+        self._updates: list[LaneUpdate] | None = None
         super().__init__(program)
 
     def run(self, state: TrainingState, rows: Any, order: Any, ends: Any, rates: Any, measured: Any) -> int:
@@ -66,7 +68,18 @@ class LaneTraining(TrainingLoop):
         with self._one_at_a_time:
             self._make_room(int(numpy.diff(ends).max()))
             self._buffers.job[_FIELD["rows"]] = address_of(rows)
+            self._suit(state.counts)
             return super().run(state, rows, order, ends, rates, measured)
+
+    def _suit(self, counts: Any) -> None:
+        """Move the parameters of a group together if all have been moved as often, and always are."""
+        rules = self.program.rules
+        together = not self.program.marks and 0 not in self.program.reached
+        together = together and all((counts[r.start : r.stop] == counts[r.start]).all() for r in rules)
+        if together != (self._updates is not None):
+            self._updates = [LaneUpdate(rule) for rule in rules] if together else None
+            self._quick, self._room = self._compiled(careful=False)
+            self._slow = None
 
     def _make_room(self, samples: int) -> None:
         """Arrays for what comes of the samples of a batch; output 0, the loss, is what is differentiated."""
@@ -89,14 +102,21 @@ class LaneTraining(TrainingLoop):
 
     def _text(self, careful: bool) -> _Text:
         part = "careful" if careful else "backward"
-        return _LaneText(self.program, careful, self.job, self.runner.program.address(part))
+        return _LaneText(self.program, careful, self.job, self.runner.program.address(part), self._updates)
 
 
 class _LaneText(_Text):
     """The loop over steps, calling the machine code of lanes for each batch."""
 
-    def __init__(self, program: TrainingProgram, careful: bool, job: int, backward: int) -> None:
-        self._job, self._backward = job, backward
+    def __init__(
+        self,
+        program: TrainingProgram,
+        careful: bool,
+        job: int,
+        backward: int,
+        updates: list[LaneUpdate] | None,
+    ) -> None:
+        self._job, self._backward, self._updates = job, backward, updates
         super().__init__(program, careful)
 
     def _rows(self, step: str) -> str:
@@ -109,7 +129,8 @@ class _LaneText(_Text):
             with writer.each(0, length) as k:
                 number = writer.load("%numbers", writer.value(f"add i64 {k}, {place}"))
                 writer.store(number, given, writer.value(f"add i64 {k}, {tape.inputs + leaf}"))
-        flags = self._called(start, count)
+        order = writer.value(f"ptrtoint {writer.pointer} {writer.at('%order', start)} to i64")
+        flags = self._called(self._job, self._backward, order, count)
         held = writer.value(f"icmp ult i64 {flags}, 2")
         writer.leave_unless(held, "unbegun")
         outputs, width, total = self._array("outputs"), len(tape.outputs), Sum("0.0")
@@ -131,20 +152,56 @@ class _LaneText(_Text):
                 mean = writer.value(f"fmul double {slope}, {share}")
                 writer.store(writer.value(f"fadd double {writer.load('%work', here)}, {mean}"), "%work", here)
 
-    def _called(self, start: str, count: str) -> str:
-        """The flags of a batch."""
+    def _update(self, step: str, group: int, rule: UpdateRule, offset: int) -> None:
+        if self._updates is None:
+            super()._update(step, group, rule, offset)
+            return
+        writer, update, size = self.writer, self._updates[group], rule.stop - rule.start
+        place = writer.value(f"mul i64 {step}, {len(self.program.rules)}")
+        given = self._pointer(update.rate)
+        writer.store(writer.load("%rates", writer.value(f"add i64 {place}, {group}")), given, 0)
+        count = writer.value(f"fadd double {writer.load('%counts', rule.start)}, 1.0")
+        writer.store(count, given, 1)
+        with writer.each(rule.start, rule.stop) as k:
+            writer.store(count, "%counts", k)
+        if update.once:
+            self._called(update.once, 0, "0", "1")
+        starts = [writer.at("%numbers", rule.start), writer.at("%work", rule.start)]
+        starts += [writer.at("%state", offset + k * size) for k in range(rule.width)]
+        columns, targets = self._pointer(update.columns), self._pointer(update.targets)
+        for column, first in enumerate(starts):
+            self._put_address(first, columns, column)
+            if column != 1:
+                self._put_address(first, targets, max(column - 1, 0))
+        self._called(update.job, 0, "0", str(size))
+        astray = Sum(writer.load("%work", self.bad))
+        with writer.each(rule.start, rule.stop, astray) as k:
+            number = writer.load("%numbers", k)
+            astray.now = writer.value(
+                f"fadd double {astray.now}, {writer.value(f'fsub double {number}, {number}')}"
+            )
+        writer.store(astray.now, "%work", self.bad)
+
+    def _put_address(self, address: str, array: str, place: int) -> None:
+        word = self.writer.value(f"ptrtoint {self.writer.pointer} {address} to i64")
+        self.writer.store(self.writer.value(f"bitcast i64 {word} to double"), array, place)
+
+    def _called(self, job: int, backward: int, order: str, count: str) -> str:
+        """Run a batch; its flags."""
         writer = self.writer
-        order = writer.value(f"ptrtoint {writer.pointer} {writer.at('%order', start)} to i64")
-        words = (str(self._job), str(self._backward), order, count, str(GROUPS), str(CHUNKS))
+        words = (str(job), str(backward), order, count, str(GROUPS), str(CHUNKS))
         kind = "ptr" if writer.pointer == "ptr" else f"i64 ({', '.join(['i64'] * len(words))})*"
         function = writer.value(f"inttoptr i64 {batch_address()} to {kind}")
         return writer.value(f"call i64 {function}({', '.join(f'i64 {word}' for word in words)})")
 
+    def _pointer(self, address: int) -> str:
+        return self.writer.value(f"inttoptr i64 {address} to {self.writer.pointer}")
+
     def _array(self, name: str) -> str:
         """An array of the job, as a pointer to its first number."""
         writer = self.writer
-        job = writer.value(f"inttoptr i64 {self._job} to {writer.pointer}")
-        return writer.value(f"inttoptr i64 {writer.word(job, _FIELD[name])} to {writer.pointer}")
+        address = writer.word(self._pointer(self._job), _FIELD[name])
+        return writer.value(f"inttoptr i64 {address} to {writer.pointer}")
 
 
 def _runs(places: Sequence[int], bound: float = math.inf) -> list[tuple[int, int, int]]:
