@@ -10,12 +10,14 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from itertools import chain as joined
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 __all__ = ["Settled", "settled"]
 
 Entries = Sequence[tuple[int, ...]]
-_LONG = 50_000  # operations for which it is worth to load NumPy, if nobody else has
+_LONG = 5_000  # operations for which it is worth to load NumPy, which most executors of so many need anyway
+_OPERANDS = itemgetter(slice(1, None))  # what an entry has after its code
 _SHORT = 200  # operations that Python alone has done sooner
 
 
@@ -54,22 +56,28 @@ def _in_python(entries: Entries, constants: int, roots: Iterable[int], leaves: S
     for node in roots:
         needed[node] = 1
     for node in range(size - 1, -1, -1):
-        if needed[node] and entries[node][0] >= 0:
-            for operand in entries[node][1:]:
-                needed[operand] = 1
+        if needed[node]:
+            entry = entries[node]
+            if len(entry) == 3:  # nearly all of them
+                _, first, second = entry
+                needed[first] = needed[second] = 1
+            else:
+                for operand in entry[1:]:  # a leaf has itself there
+                    needed[operand] = 1
     used = [k for k in range(constants) if needed[~k]]
-    kept = [node for node in range(size) if needed[node] and entries[node][0] >= 0]
-    number = array("i", [0]) * len(needed)
+    kept = [node for node, entry in enumerate(entries) if needed[node] and entry[0] >= 0]
+    number = [0] * len(needed)
     for new, old in enumerate(joined(leaves, [~k for k in used], kept)):
         number[old] = new
     operations = [entries[node] for node in kept]
+    read = joined.from_iterable(map(_OPERANDS, operations))
     return Settled(
         number,
         used,
         kept,
         array("i", [operation[0] for operation in operations]),
-        array("i", accumulate([len(operation) - 1 for operation in operations], initial=0)),
-        array("i", [number[node] for operation in operations for node in operation[1:]]),
+        array("i", [0, *accumulate([len(operation) - 1 for operation in operations])]),
+        array("i", [number[node] for node in read]),
     )
 
 

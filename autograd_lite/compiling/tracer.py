@@ -227,14 +227,16 @@ class Tracer:
     def _applied(
         self, row: Op, nodes: list[int], numbers: list[float], immediates: tuple[Any, ...], kind: Any
     ) -> Any:
-        code = CODE[row.name]
+        code, known = CODE[row.name], self.known
         number = row.number(*numbers, immediates=immediates)
+        if row.arity is None and known.__class__ is dict and max(nodes) >= 0:
+            return traced(self, known.setdefault((code, *nodes), len(known)), number, kind)
         if row is ops.pow and nodes[1] < 0:  # as in eager code: a plain exponent is not differentiated
             return self._applied(ops.power, nodes[:1], numbers[:1], (numbers[1],), kind)
         if code == _SELECT:
             node = nodes[0] if immediates[0] else nodes[1]
         else:
-            settings = map(self.builder.constant, map(float, immediates))
+            settings = map(self.builder.constant, map(float, immediates)) if immediates else ()
             node = self.watched.apply(code, (*nodes, *settings))
         if row.condition:
             kind = Condition
@@ -378,6 +380,7 @@ class Tracer:
         self.known = Closed(self._too_late())
         self.leaves, self.inside, self.constants, self.met = {}, {}, {}, []
         self.builder, self.inner = TapeBuilder(), None
+        self.watched = Watched(self.builder, False)
 
     def refuse(self, what: str, instead: str) -> GraphError:
         """An error for what makes no sense of a traced number."""
