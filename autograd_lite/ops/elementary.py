@@ -137,7 +137,7 @@ log10 = Op("log10", "logarithm to base 10", native=math.log10, ieee=_log_edge, n
 sqrt = Op("sqrt", "square root", native=math.sqrt, ieee=lambda a: NAN, natives=same("sqrt"), latex=r"\sqrt{a}",
           domain="a ≥ 0; NaN below", kink="slope inf at 0", partials=lambda a, y: (0.5 / y,),
           points=POSITIVE, edges=POSITIVE_EDGES)  # fmt: skip
-cbrt = Op("cbrt", "cube root", native=math.cbrt, natives={**same("cbrt"), "numba": "cbrt"}, latex=r"\sqrt[3]{a}", kink="slope inf at 0",
+cbrt = Op("cbrt", "cube root", native=math.cbrt, natives=same("cbrt"), latex=r"\sqrt[3]{a}", kink="slope inf at 0",
           partials=lambda a, y: (1.0 / (3.0 * (y * y)),), display=lambda a, y: (1.0 / (3.0 * square(y)),),
           points=((0.5,), (-8.0,), (27.0,)), edges=((0.0,), (INF,), (-INF,), (NAN,)))  # fmt: skip
 
@@ -223,13 +223,13 @@ sign: Op = Op("sign", "-1, 0 or 1", forward=lambda a: where(a > 0.0, 1.0, where(
           natives={"numpy": "sign", "js": "Math.sign"}, kink="slope 0 everywhere", partials=lambda a, y: (0.0,),
           points=((2.0,), (-0.5,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
 floor = Op("floor", "the whole number at or below a", native=float_floor, latex=r"\lfloor a \rfloor",
-           natives={"numpy": "floor", "js": "Math.floor", "numba": "floor", "c": "floor"}, kink="slope 0 everywhere",
+           natives={"numpy": "floor", "js": "Math.floor", "c": "floor"}, kink="slope 0 everywhere",
            partials=lambda a, y: (0.0,), points=((2.5,), (-0.5,)), edges=((3.0,), (-0.0,), (INF,), (NAN,)))  # fmt: skip
 ceil = Op("ceil", "the whole number at or above a", forward=lambda a: -floor(-a), latex=r"\lceil a \rceil",
           natives={"numpy": "ceil", "js": "Math.ceil", "c": "ceil"}, kink="slope 0 everywhere",
           partials=lambda a, y: (0.0,), points=((2.5,), (-0.5,)), edges=((3.0,), (-0.0,), (INF,), (NAN,)))  # fmt: skip
 mod = Op("mod", "remainder of a / b with the sign of b", native=float_mod, ieee=lambda a, b: NAN, arity=2, infix="%",
-         natives={"numpy": "mod", "js": "mod", "numba": "mod", "llvm": "mod"}, domain="b ≠ 0; NaN at 0", kink="slope 1 in a at the jumps",
+         natives={"numpy": "mod", "js": "mod", "llvm": "mod"}, domain="b ≠ 0; NaN at 0", kink="slope 1 in a at the jumps",
          partials=lambda a, b, y: (1.0, -rounded((a - y) / b)), display=lambda a, b, y: (1.0, -floor(a / b)),
          points=((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0)), edges=((1.0, 0.0), (INF, 1.0), (6.0, 2.0), (NAN, 1.0)))  # fmt: skip
 maximum: Op = Op("maximum", "the larger of a and b", arity=2, symbol="max", natives={"numpy": "maximum"},
