@@ -155,7 +155,7 @@ class ArrayRun:
     def native(self, size: int) -> Native | None:
         """The native loop for batches of that size without random numbers, whose state is `now.state`."""
         traces = self.batches.traces(size, self.now.shared)
-        kernel = self._kernel(traces)
+        kernel = self._kernel(traces, size)
         if kernel is None or traces.branches[0].draws:
             return None
         numbers = self.batches.numbers(self.now.state.numbers, traces)
@@ -181,7 +181,7 @@ class ArrayRun:
         if draws:
             undo = traces.remember()
             drawn = np.array([[draw() for draw in draws] for _ in range(row_ends[-1])])
-        kernel = self._kernel(traces)
+        kernel = self._kernel(traces, int(steps.ends[1]))
         try:
             with np.errstate(all="ignore"):
                 if kernel is None:
@@ -227,13 +227,13 @@ class ArrayRun:
             if not np.isfinite(state.numbers).all():
                 return
 
-    def _kernel(self, traces: RowTraces) -> Native | None:
-        """The native loop, if there is one for these traces."""
+    def _kernel(self, traces: RowTraces, size: int) -> Native | None:
+        """The native loop, if there is one for these traces; it is made for batches of about that size."""
         branch = traces.branches[0]
         if not self.gradients.by_sample or len(traces.branches) > 1 or len(self.now.shared):
             return None
         if self._native_of is not branch:
             clips = self.clip_value, self.clip_norm
-            self._native = without_scopes(native, self.gradients, branch, self.rules, *clips)
+            self._native = without_scopes(native, self.gradients, branch, self.rules, *clips, size)
             self._native_of = branch
         return self._native

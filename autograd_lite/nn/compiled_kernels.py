@@ -12,9 +12,14 @@ from ..compiling.array_training import ArrayRule
 from ..compiling.branches import Branch
 from ..compiling.rules_of_update import rule_tape
 from ..compiling.training import Mark, TrainingKernel, TrainingProgram, UpdateRule
+from ..errors import CompileError
 from .compiled import CompiledGradients
 
 __all__ = ["Native", "native"]
+
+
+LANES_FROM = 3_000
+"""Batches of so many operations are done sooner in lanes than one row after the other."""
 
 
 class Native(NamedTuple):
@@ -31,11 +36,16 @@ def native(
     rules: Sequence[ArrayRule],
     clip_value: float | None,
     clip_norm: float | None,
+    size: int,
 ) -> Native | None:
-    """The loop for this trace; None where there is none, or it would not pay."""
+    """The loop for this trace and batches of about that size; None where none can be, or would pay."""
     penalty = gradients.compiled_penalty
-    if choosing.choose(branch.tape, gradients.executor).name != "llvm":
+    chosen = choosing.choose(branch.tape, gradients.executor).name
+    if chosen not in ("llvm", "numba"):
         return None
+    in_lanes = chosen == "numba"
+    if gradients.executor == "auto" and size * len(branch.tape.codes) >= LANES_FROM:
+        in_lanes = True
     reached = np.zeros(len(gradients.trained), dtype=bool)
     reached[branch.always] = True
     tape = None
@@ -58,6 +68,20 @@ def native(
         reached=reached.tobytes(),
         marks=tuple(Mark(output, entries) for output, entries in branch.lookups),
     )
-    from ..compiling.llvm_training import prepare_training
+    kernel = _prepared(program, in_lanes, chosen == "llvm")
+    return None if kernel is None else Native(kernel, reached)
 
-    return Native(prepare_training(program), reached)
+
+def _prepared(program: TrainingProgram, in_lanes: bool, one_by_one: bool) -> TrainingKernel | None:
+    """The loop with batches in lanes if that is asked for and can be, else one that takes row after row."""
+    if in_lanes:
+        from ..compiling import lane_training
+
+        try:
+            return lane_training.prepare_training(program)
+        except CompileError:  # a loss that computes something of parameters alone
+            if not one_by_one:
+                return None
+    from ..compiling import llvm_training
+
+    return llvm_training.prepare_training(program)
