@@ -68,8 +68,9 @@ class Question:
             if start and family.making_seconds == making:
                 meter.add(perf_counter() - start)
             return answer
+        resting = family.resting
         family.reran()
-        if family.resting:
+        if resting:
             return self.eager(given)
         return self.fresh(given, *traced(given))
 

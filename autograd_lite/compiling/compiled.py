@@ -289,9 +289,10 @@ class Compiled:
     def _as_called(self, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The same for a call: plain numbers for plain numbers, unless somebody differentiates around."""
         result = self._itself(*args, **named)
-        around = _depth() > 0 or current_mode().tracer is not None
-        around = around or flatten_call(args, named, self._static, self._titles).values
-        return result if around else without_values(result)
+        if _depth() or current_mode().tracer is not None:
+            return result
+        given = flatten_call(args, named, self._static, self._titles).values
+        return result if given else without_values(result)
 
     def _make_room(self) -> None:
         while len(self._families) > _MOST_FAMILIES:

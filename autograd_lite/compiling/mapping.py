@@ -143,8 +143,9 @@ class _Run:
     def _anew(self, index: Any) -> list[tuple[Any, list[Replay]]]:
         """No trace is right for these samples: record one for the first."""
         family = self.family
+        resting = family.resting
         family.reran()
-        if not family.resting:
+        if not resting:
             before = family.replays
             replay, *_ = traced(self._given(index[0]))
             if replay not in before:

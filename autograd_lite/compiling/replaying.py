@@ -30,6 +30,16 @@ def to_floats(numbers: Any) -> Any:
     return numbers.tolist() if hasattr(numbers, "tolist") else numbers
 
 
+def _question(tape: Tape, node: int) -> tuple[float, ...]:
+    """The op that a guard looks at, and the plain numbers in it: `int(x)` compares with another each time."""
+    operation = node - tape.first_operation
+    if operation < 0:
+        return ()
+    numbers = [tape.constants[k - tape.leaves] for k in tape.operands_of(operation)
+               if tape.leaves <= k < tape.first_operation]  # fmt: skip
+    return (tape.codes[operation], *numbers)
+
+
 def _exactly_floats(numbers: Any) -> Any:
     """The same, of a list that may hold whole numbers as well."""
     numbers = to_floats(numbers)
@@ -77,7 +87,8 @@ class Replay:
 
     __slots__ = (
         "assumptions", "batches", "choice", "draws", "kernels", "misses", "outcomes", "parameters",
-        "prepare_seconds", "settings", "single", "tape", "trace", "trace_seconds", "used", "values",
+        "prepare_seconds", "questions", "settings", "single", "tape", "trace", "trace_seconds", "used",
+        "values",
     )  # fmt: skip
 
     def __init__(self, trace: Trace, settings: Settings, trace_seconds: float = 0.0) -> None:
@@ -89,7 +100,9 @@ class Replay:
         self.assumptions = trace.assumptions
         self.single = trace.result.__class__ is float and len(self.tape.outputs) == 1
         """Whether it gives one number, in no structure."""
-        self.outcomes = tuple(repr(guard.expected) for guard in self.tape.guards)
+        self.questions = [_question(self.tape, guard.node) for guard in self.tape.guards]
+        """What each guard asks, as far as it may differ between traces that went alike until then."""
+        self.outcomes = [repr(guard.expected) for guard in self.tape.guards]
         self.choice = choosing.choose(self.tape, settings.executor)
         self.kernels: dict[tuple[int, ...], Kernel] = {}
         self.values: Kernel | None = None
@@ -111,7 +124,8 @@ class Replay:
     def branches_like(self, other: Replay) -> bool:
         """Whether both took the same way."""
         mine, others = ([then for _, then in each.assumptions] for each in (self, other))
-        return self.outcomes == other.outcomes and mine == others
+        alike = self.outcomes == other.outcomes and self.questions == other.questions
+        return alike and mine == others
 
     def leaves(self, numbers: Numbers, drawn: Numbers | None = None) -> Numbers:
         """All that a kernel is called with: the arguments, what is drawn, the parameters as they are."""

@@ -159,12 +159,15 @@ class Family:
     def reran(self) -> None:
         """The function has to be run; says so to the user if that is so nearly every time."""
         self.reruns += 1
+        if self.resting:
+            self._last_rerun = self.calls
+            return
         if not self.replays:
             return
         miss = self.last_missed
         if miss is not None:
             miss.reruns += 1
-            passed = self.calls - miss.since + 1
+            passed = max(self.calls - miss.since + 1, miss.reruns)
             if not miss.warned and miss.reruns >= _SURE_AFTER and miss.reruns >= 0.75 * passed:
                 self._warn(miss)
         self._streak = self._streak + 1 if self.calls - self._last_rerun <= 2 else 0
@@ -172,7 +175,7 @@ class Family:
             self._rest = _FIRST_REST
         self._last_rerun = self.calls
         if self._streak >= max(self.settings.traces, _SURE_AFTER):
-            self._resting_until = self.calls + self._rest
+            self._resting_until = self.calls + 1 + self._rest  # from the next call on
             self._rest = min(2 * self._rest, _LONGEST_REST)
             self.latest = None
             if not any(each.warned for each in self.guards.values()) and miss is not None:
@@ -220,18 +223,33 @@ class Family:
         text = f"`{miss.guard.text}`" if miss.guard.text else "a number taken out of a Value"
         warnings.warn(
             f"the compiled function branches on {text}{place}, which came out anew in {miss.reruns} of the "
-            f"last {self.calls - miss.since + 1} calls, and each time the function itself was run: "
-            f"{_advice(miss.guard.text)}",
+            f"last {max(self.calls - miss.since + 1, miss.reruns)} calls, and each time the function itself "
+            f"was run: {_advice(miss.guard.text)}",
             RetraceWarning,
             stacklevel=_outside(),
         )
 
 
 def others_at(candidates: Sequence[Replay], replay: Replay, guard: int) -> list[Replay]:
-    """Those that branched like this trace before a guard, and otherwise there."""
-    before, outcome = replay.outcomes[:guard], replay.outcomes[guard]
-    others = [other for other in candidates if len(other.outcomes) > guard]
-    return [o for o in others if o.outcomes[guard] != outcome and o.outcomes[:guard] == before]
+    """Those that may be right where a trace held up to a guard and missed that."""
+    return [other for other in candidates if other is not replay and _may_hold(other, replay, guard)]
+
+
+def _may_hold(other: Replay, replay: Replay, guard: int) -> bool:
+    """Whether a trace does not want what is known to be otherwise.
+
+    Up to where the two first differ they are one program. If they asked the same there and had another
+    answer, only the one or the other can be right.
+    """
+    pairs = zip(replay.questions, replay.outcomes, other.questions, other.outcomes, strict=False)
+    for k, (question, outcome, asked, answered) in enumerate(pairs):
+        if k > guard:
+            return False
+        if question != asked:
+            return True
+        if outcome != answered:
+            return k == guard
+    return False
 
 
 def _advice(text: str) -> str:
