@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,18 @@ def main() -> None:
 
     described = machine.describe()
     modules, missing = suite.modules([name.lower() for name in options.peers])
+    if options.quick:
+        modules = [module for module in modules if module.NAME != "numba by hand"]
     print(table.machine(described))
     for name, reason in missing.items():
         print(f"without {name}: {reason}")
     outcomes = []
     for name in options.only or known:
+        begun = time.perf_counter()
         for found in known[name](modules, options.quick):
             outcomes.append(found)
             print(f"\n{table.outcome(found)}", flush=True)
+        print(f"(measured in {time.perf_counter() - begun:.0f} s)")
     if options.picture:
         drawn = picture.picture(outcomes, about=machine.short(described))
         options.picture.write_text(drawn, encoding="utf-8")

@@ -26,7 +26,7 @@ from .machine import limit_threads
 limit_threads()
 
 from . import children  # noqa: E402
-from .measuring import Engine, Outcome, Row, compare  # noqa: E402
+from .measuring import Engine, Makers, Outcome, Row, compare  # noqa: E402
 from .workloads import Demo, Xor  # noqa: E402
 
 XOR_STEPS = 2_000
@@ -37,7 +37,7 @@ def imports(modules: Sequence[ModuleType], *, quick: bool = False) -> Outcome:
     """Seconds that an import takes in a fresh process."""
     outcome = Outcome("import", "import of the library in a fresh process", "import")
     times: dict[str, list[float]] = {module.IMPORT: [] for module in modules if module.IMPORT}
-    for _ in range(2 if quick else 5):
+    for _ in range(1 if quick else 3):
         for name in times:
             program = f"import time; t = time.perf_counter(); import {name}; print(time.perf_counter() - t)"
             command = [sys.executable, "-c", program]
@@ -55,7 +55,7 @@ def ready(modules: Sequence[ModuleType], *, quick: bool = False) -> Outcome:
     """From the imports to the first loss and gradients of micrograd's demo."""
     title = "ready: from the imports to the first result of micrograd's demo, in a fresh process"
     outcome = Outcome("ready", title, "start")
-    _from_nothing(outcome, modules, "demo", Demo(), runs=1, again=True, rounds=1 if quick else 3)
+    _from_nothing(outcome, modules, "demo", Demo(), runs=1, again=True, rounds=1 if quick else 2)
     return outcome
 
 
@@ -81,8 +81,7 @@ def _from_nothing(
     found: dict[str, list[dict[str, Any]]] = {}
     for _ in range(rounds):
         for module in modules:
-            makers = getattr(module, workload, lambda work: {})(work)
-            for name in makers:
+            for name in _plainly(getattr(module, workload, lambda work: {})(work)):
                 for label, entry in _started(module, workload, name, runs, again):
                     found.setdefault(label, []).append(entry)
     engines = [
@@ -100,6 +99,11 @@ def _from_nothing(
             row.median, row.minimum, row.rounds = statistics.median(laps), min(laps), len(laps)
             row.note = f"and {imported:.2f} s of imports"
         outcome.rows.append(row)
+
+
+def _plainly(makers: Makers) -> list[str]:
+    """Each library as it is meant to be used: array libraries on arrays, this one with its own settings."""
+    return [name for name in makers if not name.endswith((", scalars", "fuse=False"))]
 
 
 def _started(

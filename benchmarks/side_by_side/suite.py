@@ -11,6 +11,11 @@ from .measuring import Outcome
 from .workloads import Batch, Demo, Gpt, Xor
 
 Work = Demo | Xor | Gpt | Batch
+QUICK: dict[str, Any] = {"rounds": 3, "slice_seconds": 0.005, "budget": 0.05}
+SLOW_TO_START = ("numba by hand", "PyTorch", "JAX jit", "CasADi SX", "XAD", "HIPS autograd")
+"""Left out by `--quick` where each engine takes a process of its own."""
+SLOW_WHEN_LARGE = ("micrograd", "microgpt style", "XAD", "CasADi SX", "autograd-lite, python")
+"""Left out by `--quick` from workloads of more than 20,000 operations: seconds for a pass, or to get ready."""
 
 
 class _Counted:
@@ -56,7 +61,11 @@ def passes(name: str, title: str, work: Work, unit: str = "pass") -> Callable[..
         for module in modules:
             made = getattr(module, type(work).__name__.lower(), None)
             makers.update(made(work) if made else {})
-        settings = {"rounds": 3, "slice_seconds": 0.005, "budget": 0.05} if quick else {}
+        settings = QUICK if quick else {}
+        if quick:
+            slow = SLOW_WHEN_LARGE if outcome.operations > 20_000 else ()
+            left = [name for name in makers if not name.endswith(", scalars") and name not in slow]
+            makers = {name: makers[name] for name in left}
         measuring.measure(outcome, makers, **settings)
         return outcome
 
@@ -76,13 +85,17 @@ def workloads() -> dict[str, Callable[[Sequence[ModuleType], bool], list[Outcome
         here.append(passes(f"batch-{samples}", title, Batch(samples)))
     return {
         **{run.__name__: lambda modules, quick, run=run: [run(modules, quick=quick)] for run in here},
-        "xor-cold": lambda modules, quick: [starting.xor_from_nothing(modules, quick=quick)],
+        "xor-cold": lambda modules, quick: [starting.xor_from_nothing(few(modules, quick), quick=quick)],
         "textbook": lambda modules, quick: [trainings.textbook(modules, quick=quick)],
-        "graphs": lambda modules, quick: scaling.outcomes(modules, quick=quick),
-        "start": lambda modules, quick: [
-            starting.imports(modules, quick=quick), starting.ready(modules, quick=quick)
-        ],
+        "graphs": lambda modules, quick: scaling.outcomes(few(modules, quick), quick=quick),
+        "import": lambda modules, quick: [starting.imports(few(modules, quick), quick=quick)],
+        "ready": lambda modules, quick: [starting.ready(few(modules, quick), quick=quick)],
     }
+
+
+def few(modules: Sequence[ModuleType], quick: bool) -> list[ModuleType]:
+    """Those that start soon, if it must be quick."""
+    return [module for module in modules if not (quick and module.NAME in SLOW_TO_START)]
 
 
 def modules(names: Sequence[str] = ()) -> tuple[list[ModuleType], dict[str, str]]:
