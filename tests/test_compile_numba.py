@@ -263,6 +263,8 @@ def test_seeds_and_several_outputs():
     kernel = prepare(builder.finish([both, x, both]), [1, 0])
     assert kernel.gradients([3.0, 5.0], [1.0, 10.0, 100.0]) == (-1, [15.0, 3.0, 15.0], [303.0, 515.0])
     assert kernel.gradients([3.0, 5.0]) == (-1, [15.0, 3.0, 15.0], [6.0, 11.0])
+    with pytest.raises(ArgumentError, match="3 outputs need a seed each, got 1"):
+        kernel.gradients([3.0, 5.0], [1.0])
 
 
 def test_arrays_give_arrays():
