@@ -12,7 +12,7 @@ def forward(out, a):
 def backward(upstream, y, a, into0=None):
     t0 = less_equal(a, 0.0)
     t1 = subtract(1.0, t0)
-    t1 = multiply(upstream, t1, t1 if into0 is None else into0)
+    t1 = multiply(upstream, t1, out=t1 if into0 is None else into0)
     return t1,
 def slopes(y, a):
     t0 = less_equal(a, 0.0)
@@ -46,8 +46,8 @@ class ArrayKernel(NamedTuple):
     forward: Callable[..., None]
     """forward(out, *operands)"""
     backward: Callable[..., tuple[Any, ...]]
-    """backward(upstream, y, *operands, *into): what goes to each operand asked for. No argument is changed, but
-    one may be given back, but for `into`: an array there (or None) may be written to, and is given back then."""
+    """backward(upstream, y, *operands, *into): what goes to each operand asked for. No argument is changed,
+    but one may be given back, but for `into`: an array there may be written to, and is given back then."""
     slopes: Callable[..., tuple[Any, ...]]
     """slopes(y, *operands): the partial derivatives by the operands asked for, for the careful pass."""
 
@@ -114,7 +114,7 @@ class _Lines:
             return [f"    copyto(out, {result})"]
         name, _, fills = self.steps[-1]
         if fills:
-            return [*self.lines[:-1], f"    {name}({', '.join(self.read)}, out)"]
+            return [*self.lines[:-1], f"    {name}({', '.join(self.read)}, out=out)"]
         if name == "where":  # in two calls, which is quicker than one
             condition, first, second = self.read
             return [*self.lines[:-1], f"    copyto(out, {second})", f"    putmask(out, {condition}, {first})"]
@@ -175,9 +175,10 @@ class _Lines:
             self.final[f"#{place}"] = target
             if function not in _CONDITIONS:
                 arrays.add(f"#{place}")
-            self.lines.append(
-                f"    {target} = {function}({', '.join([*self.read, *[target] * bool(dying)])})"
-            )
+            place_for = into.get(f"#{place}", "") if fills else ""
+            out = f"{target} if {place_for} is None else {place_for}" if place_for and dying else place_for
+            written = [*self.read, *[f"out={out or target}"] * bool(dying or out)]
+            self.lines.append(f"    {target} = {function}({', '.join(written)})")
         for result in results:
             self.final.setdefault(result, result)
 

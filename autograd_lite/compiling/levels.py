@@ -145,7 +145,7 @@ class Program:
 
     @property
     def careful(self) -> list[Run]:
-        """The backward pass with the rule for zero, made when it is first needed; it adds to what is there."""
+        """The backward pass with the rule for zero, made when first needed; it adds to what is there."""
         if self._careful is None:
             b = self.buffers
             bare = Buffers(b.v, b.g, b.u, b.gu, known=True)
