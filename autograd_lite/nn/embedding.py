@@ -73,6 +73,8 @@ class Embedding(Module):
 
     def _row(self, index: Any) -> list[Value]:
         if is_traced(index):  # the row is looked up at each call
+            if index < 0.0:  # a guard: a table alone would count from its end
+                raise self._no_row(index.item())
             return [ops.take(column, index) for column in zip(*self.weight, strict=True)]
         return list(self.weight[self._position(index)])
 
@@ -82,9 +84,13 @@ class Embedding(Module):
         except ValueTypeError:
             number = -1.0
         if not 0 <= number < self.count or number != int(number):
-            raise ArgumentError(f"{self._title} takes a whole number from 0 to {self.count - 1}, "
-                                f"got {shown(index)}")
+            raise self._no_row(index)
         return int(number)
+
+    def _no_row(self, index: Any) -> ArgumentError:
+        return ArgumentError(
+            f"{self._title} takes a whole number from 0 to {self.count - 1}, got {shown(index)}"
+        )
 
     def __repr__(self) -> str:
         return f"Embedding({self.count}, {self.width})"

@@ -66,6 +66,8 @@ def checked_target(name: str, complaint: Complaint, target: Any, width: int, ind
         raise ArgumentError(f"{name} needs a model with an output for each class, got 1 output. "
                             "For two classes and one output take bce_with_logits.")
     if is_traced(numbers[0]):
+        if numbers[0] < 0.0:  # a guard: a table alone would count from its end
+            raise ArgumentError(f"{name}: target {index} is {numbers[0].item()!r}; {complaint(-1.0)}")
         return numbers[0]  # type: ignore[no-any-return]
     if numbers[0] >= width:
         raise ArgumentError(f"{name}: target {index} is class {numbers[0]!r}, but the model has "
