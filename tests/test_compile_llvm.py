@@ -233,3 +233,27 @@ def test_a_rule_that_branches_is_refused():
 def test_a_function_that_c_does_not_have_is_told():
     with pytest.raises(ArgumentError, match="has no nonesuch"):
         llvm_engine.compiled("", "f", (), ["nonesuch"])
+
+
+def test_arrays_that_do_not_fit_are_refused_before_they_are_touched():
+    w = Value(1.0)
+    program = program_of(lambda x: x * w, [w], ((adam, 2, 0, 1),), width=1)
+    state = state_of(program, [w])
+    with pytest.raises(ArgumentError, match="rows among 1"):
+        run(program, state, [[1.0]], [[0], [1]], [[0.1]] * 2)
+    with pytest.raises(ArgumentError, match=r"another size or kind .* \['state'\]"):
+        run(
+            program,
+            TrainingState(state.numbers, np.zeros(1), state.counts, state.gradient),
+            [[1.0]],
+            [[0]],
+            [0.1],
+        )
+    with pytest.raises(ArgumentError, match=r"\['numbers'\]"):
+        run(
+            program,
+            TrainingState(np.zeros(1, "f4"), state.state, state.counts, state.gradient),
+            [[1.0]],
+            [[0]],
+            [0.1],
+        )

@@ -15,6 +15,7 @@ from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.tape import passes
 from autograd_lite.compiling.tracer import trace
 from autograd_lite.engine import record
+from autograd_lite.errors import ArgumentError
 
 INEXACT = {"norm": 8, "hypot": 1, "logsumexp": 4}
 """How many ulp native code may be off where Python sums exactly and C does not."""
@@ -242,3 +243,9 @@ def test_a_long_program_needs_no_recursion():
     assert missed == -1
     assert outputs == [3001.0]
     assert gradients == pytest.approx([4.0])  # of x/(1 - x), from 1/(1 - x)²
+
+
+def test_native_code_never_reads_beyond_the_numbers_it_is_given():
+    kernel = llvm().prepare(traced(lambda x, y: x * y, 1.0, 2.0), [0])
+    with pytest.raises(ArgumentError, match="takes 2 numbers, got 1"):
+        kernel.values([1.0])

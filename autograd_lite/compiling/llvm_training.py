@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from ..errors import CompileError
+from ..errors import ArgumentError, CompileError
 from .differentiating import gradient_tape, parted
 from .llvm_engine import NativeFunction, compiled, pointer
 from .llvm_loops import LoopWriter, Sum
@@ -131,10 +131,38 @@ class TrainingLoop:
         """What a call passes. To ask NumPy where arrays are takes longer than a step, so answers are kept."""
         import numpy
 
+        self._check(arrays)
         work = numpy.zeros(self._room)
         places = [array.ctypes.data for array in (*arrays, work, self._tables)]
         arguments = array("q", [*places, arrays[_ROWS].shape[1], 0, len(arrays[_ENDS]) - 1])
         return _Given(arrays, arguments, arguments.buffer_info()[0], work)
+
+    def _check(self, arrays: tuple[Any, ...]) -> None:
+        """Native code would read and write beyond arrays that are too short. Raises `ArgumentError`."""
+        given = dict(zip(_ARRAYS, arrays, strict=False))
+        program, steps = self.program, len(given["ends"]) - 1
+        least = dict.fromkeys(("numbers", "counts", "gradient"), program.trained)
+        least["numbers"] = max((-1, *program.places, *program.penalty_places, program.trained - 1)) + 1
+        least["state"] = sum(rule.width * (rule.stop - rule.start) for rule in program.rules)
+        least |= {"rates": steps, "measured": steps}
+        wrong = [
+            name for name, each in given.items() if len(each) < least.get(name, 0) or not _fits(name, each)
+        ]
+        if wrong or given["rows"].shape[1] < program.loss.inputs or steps < 0:
+            raise ArgumentError(f"arrays of another size or kind than this training needs: {wrong or 'rows'}")
+        ends, rows = given["ends"], len(given["rows"])
+        order = given["order"][: ends[-1]]
+        if (
+            ends.min() < 0
+            or len(order) < ends.max()
+            or (len(order) and not 0 <= order.min() <= order.max() < rows)
+        ):
+            raise ArgumentError(f"order and ends must say rows among {rows}, batch after batch")
+
+
+def _fits(name: str, array: Any) -> bool:
+    kind = "int64" if name in ("order", "ends") else "float64"
+    return bool(array.flags.c_contiguous and array.dtype == kind and (array.ndim == 2 or name != "rows"))
 
 
 class _Text:

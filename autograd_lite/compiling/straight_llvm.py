@@ -11,7 +11,9 @@ import ctypes
 import threading
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
+from ..errors import ArgumentError
 from .differentiating import gradient_tape
 from .kernel import Result
 from .llvm_engine import NativeFunction, compiled, pointer
@@ -69,10 +71,16 @@ class _Program:
         self._leaves = tape.leaves
 
     def __call__(self, leaves: Sequence[float]) -> tuple[int, list[float]]:
-        to_bytes = getattr(leaves, "tobytes", None)  # an array of doubles is copied at once
-        given, results = array("d", leaves if to_bytes is None else to_bytes()), self._blank[:]
+        given, results = array("d", leaves if leaves.__class__ is list else _quick(leaves)), self._blank[:]
+        if len(given) != self._leaves:  # native code would read beyond them
+            raise ArgumentError(f"this tape takes {self._leaves} numbers, got {len(given)}")
         missed = self._call(given.buffer_info()[0], results.buffer_info()[0])
         return missed, results.tolist()
+
+
+def _quick(leaves: Any) -> Any:
+    """The bytes of an array of doubles, which are copied at once; anything else as it is."""
+    return leaves.tobytes() if hasattr(leaves, "tobytes") and memoryview(leaves).format == "d" else leaves
 
 
 class StraightKernel:
