@@ -6,6 +6,7 @@ import gc
 import math
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,8 +126,10 @@ def compare(engines: Sequence[Engine], tolerance: float = TOLERANCE) -> dict[str
         found[name] = (math.nan, f"gives {answers.pop(name).size} numbers, the others {usual}")
     if len(answers) < 2:
         return found | dict.fromkeys(answers, (math.nan, "nothing to compare it with"))
-    agreed = np.median(list(answers.values()), axis=0)
-    scale = np.maximum(np.abs(agreed), 1e-3 * np.abs(agreed).max(initial=0.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where all have NaN: then none is right
+        agreed = np.nanmedian(list(answers.values()), axis=0)
+    scale = np.maximum(np.abs(agreed), 1e-3 * np.nanmax(np.abs(agreed), initial=0.0))
     scale[scale == 0.0] = 1.0
     for name, answer in answers.items():
         difference = float(np.max(np.abs(answer - agreed) / scale, initial=0.0))

@@ -15,7 +15,7 @@ QUICK: dict[str, Any] = {"rounds": 3, "slice_seconds": 0.005, "budget": 0.05}
 SLOW_TO_START = ("numba by hand", "PyTorch", "JAX jit", "CasADi SX", "XAD", "HIPS autograd")
 """Left out by `--quick` where each engine takes a process of its own."""
 SLOW_WHEN_LARGE = ("micrograd", "microgpt style", "XAD", "CasADi SX", "autograd-lite, python")
-"""Left out by `--quick` from workloads of more than 20,000 operations: seconds for a pass, or to get ready."""
+"""Left out by `--quick` from workloads of more than 20,000 operations: they take seconds there."""
 
 
 class _Counted:

@@ -66,7 +66,7 @@ def textbook(modules: Sequence[ModuleType], *, quick: bool = False) -> Outcome:
     """Time for the whole training, and all of its losses compared."""
     title = f"textbook network 100-50-1, 64 samples, {EPOCHS} epochs of nn.fit"
     outcome = Outcome("textbook", title, "training", OPERATIONS)
-    few, some = (2, 5) if quick else (4, 10)
+    few, some = (1, 3) if quick else (4, 10)
     ways: dict[str, tuple[Callable[[int], list[float]], int]] = {
         "autograd-lite, eager, a node a product": (lambda n: ours(wide=False, compiled=False, epochs=n), few),
         "autograd-lite, eager": (lambda n: ours(wide=True, compiled=False, epochs=n), some),

@@ -88,7 +88,10 @@ def gpt(work: Gpt) -> Makers:
 
 
 def graph(work: Graph) -> Makers:
-    return {EAGER: lambda: one_pass(work, way()), **_each(work, PYTHON, NUMPY, LLVM, NUMBA, AUTO)}
+    names = [PYTHON, LLVM, NUMBA, AUTO]
+    if work.kind == "wide" or work.operations <= 1_000:  # a level for each operation: seconds to lay out
+        names.append(NUMPY)
+    return {EAGER: lambda: one_pass(work, way()), **_each(work, *names)}
 
 
 def batch(work: Batch) -> Makers:
