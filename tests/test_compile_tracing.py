@@ -89,6 +89,12 @@ def test_equal_operations_are_one_and_constants_are_computed() -> None:
     assert list(tape.constants) == [math.exp(2.0)]
 
 
+def test_zero_and_minus_zero_are_two_constants() -> None:
+    recorded = traced(lambda x: [x * 0.0, x * -0.0, -0.0 * x, x + math.nan, x + math.nan], 1.0)
+    assert [str(number) for number in replayed(recorded, 2.0)[1]] == ["0.0", "-0.0", "-0.0", "nan", "nan"]
+    assert len(recorded.tape.constants) == 3
+
+
 def test_equal_operations_are_different_objects() -> None:
     def f(x: Any) -> Any:
         one, other = x * 2.0, x * 2.0
