@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..rules import chain
-from .kernel import Result
 from .tape import CHAIN, ROWS, TAKE, Tape, passes
 
-__all__ = ["missed_guard", "replayed", "split_result"]
+__all__ = ["missed_guard", "replayed"]
 
 
 def replayed(tape: Tape, leaves: Sequence[float]) -> list[float]:
@@ -53,8 +52,3 @@ def missed_guard(tape: Tape, numbers: Sequence[float]) -> int:
         if not passes(numbers[guard.node], guard.expected):
             return place
     return -1
-
-
-def split_result(missed: int, numbers: Sequence[float], outputs: int) -> Result:
-    """A result from the outputs followed by gradients."""
-    return Result(missed, numbers[:outputs], numbers[outputs:])

@@ -55,6 +55,7 @@ class PythonKernel:
         self.wanted = wanted
         self._count = len(tape.outputs)
         self._programs: dict[tuple[bool, bool], _Program] = {}
+        self._careful: dict[tuple[bool, bool], Tape] = {}
         self._lock = threading.Lock()
 
     @property
@@ -88,7 +89,9 @@ class PythonKernel:
 
     def _with_care(self, key: tuple[bool, bool], leaves: Sequence[float]) -> Result:
         """The same by IEEE 754 and with the rule for zero, one operation at a time."""
-        tape = self._made(key, careful=True).tape
+        tape = self._careful.get(key)
+        if tape is None:
+            tape = self._careful[key] = self._made(key, careful=True).tape
         numbers = replayed(tape, leaves)
         results = [numbers[output] for output in tape.outputs]
         return Result(missed_guard(tape, numbers), results[: self._count], results[self._count :])
