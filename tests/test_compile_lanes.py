@@ -292,6 +292,18 @@ def test_rows_of_many_operands(rng, name):
     compared(tape, [True] * 9 + [False] * 3, rng.normal(size=(20, 9)), rng.normal(size=3))
 
 
+def test_immediates_that_differ_within_a_run(rng):
+    p = Program(4)
+    orders, slopes = (1.0, 2.0, 1.0, 3.0), (0.1, 0.2, 0.3, 0.1)
+    rows = ("polygamma", orders), ("leaky_relu", slopes)
+    nodes = [
+        p.builder.apply(ops.TABLE[name], (x,), (setting,))
+        for name, settings in rows
+        for x, setting in zip(p.inputs, settings, strict=True)
+    ]
+    compared(p.tape(p.sum(*nodes)), [True] * 4, rng.uniform(0.5, 5.0, size=(20, 4)), [])
+
+
 def test_seeds(rng):
     tape, batched = network([2, 3, 1])
     lanes = prepare_lanes(tape, batched, range(tape.leaves))

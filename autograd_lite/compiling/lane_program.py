@@ -9,6 +9,7 @@ import numpy
 
 from .lane_kernels import Key, kernel_addresses
 from .lane_products import A_SHARED, B_FIXED, FIRST, INIT, INIT_SHARED, SECOND
+from .lane_rows import takes_plain_immediates
 from .planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
 from .tape import CHAIN, ROWS, TAKE
 
@@ -20,11 +21,11 @@ class Program:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.code = numpy.ascontiguousarray(plan.code, dtype=numpy.int32)
+        self._constants = _constant_slots(plan)
+        self.code = _split(plan, self._constants)
         self.index = numpy.ascontiguousarray(plan.index, dtype=numpy.int32)
-        self._lines = [dict(zip(FIELDS, line, strict=True)) for line in self.code.tolist()]
+        self._lines = _lines_of(self.code)
         self._listed = plan.listed.tolist()
-        self._constants = self._constant_slots()
         self._parts: dict[str, Any] = {}
         self._places: dict[str, int] = {}
 
@@ -44,21 +45,6 @@ class Program:
         keys = [self._key(line, part) for line in self._lines]
         known = kernel_addresses(key for key in keys if key is not None)
         return numpy.array([0 if key is None else known[key] for key in keys], dtype=numpy.int64)
-
-    def _constant_slots(self) -> dict[int, float]:
-        """The slots whose number is a constant of the tape."""
-        tape = self.plan.tape
-        first, numbers = tape.leaves, tape.constants
-        if self.plan.uniform is None:
-            return {first + place: number for place, number in enumerate(numbers)}
-        found = {}
-        for line in self._lines:
-            if line["op"] == BROADCAST:
-                for k in range(line["count"]):
-                    place = line["a"] + k * line["sa"] - first
-                    if 0 <= place < len(numbers):
-                        found[line["target"] + k] = numbers[place]
-        return found
 
     def _key(self, line: dict[str, int], part: str) -> Key | None:
         op = line["op"]
@@ -93,18 +79,54 @@ class Program:
         return tuple(place for place in range(4) if line["active"] >> place & 1)
 
     def _immediates(self, line: dict[str, int]) -> tuple[float, ...] | None:
-        """The immediates of a row, where all its results have the same ones and these are constants."""
-        row = None if line["op"] == CHAIN else ROWS[line["op"]]
-        if row is None or not row.immediates:
+        if line["op"] == CHAIN or not ROWS[line["op"]].immediates:
             return ()
-        found = []
-        for letter in "abc"[row.arity or 0 :][: len(row.immediates)]:
-            slots = [line[letter] + k * line["s" + letter] for k in range(line["count"])]
-            numbers = [self._constants.get(slot) for slot in slots]
-            if numbers[0] is None or any(not _same(number, numbers[0]) for number in numbers):
-                return None
-            found.append(numbers[0])
-        return tuple(found)
+        return _immediates_of(line, self._constants)
+
+
+def _immediates_of(line: dict[str, int], constants: dict[int, float]) -> tuple[float, ...] | None:
+    """The immediates of a row, where all its results have the same ones and these are constants."""
+    row, found = ROWS[line["op"]], []
+    for letter in "abc"[row.arity or 0 :][: len(row.immediates)]:
+        slots = [line[letter] + k * line["s" + letter] for k in range(line["count"])]
+        numbers = [constants.get(slot) for slot in slots]
+        if numbers[0] is None or any(not _same(number, numbers[0]) for number in numbers):
+            return None
+        found.append(numbers[0])
+    return tuple(found)
+
+
+def _constant_slots(plan: Plan) -> dict[int, float]:
+    """The slots whose number is a constant of the tape."""
+    first, numbers = plan.tape.leaves, plan.tape.constants
+    if plan.uniform is None:
+        return {first + place: number for place, number in enumerate(numbers)}
+    found = {}
+    for line in _lines_of(plan.code):
+        if line["op"] == BROADCAST:
+            for k in range(line["count"]):
+                place = line["a"] + k * line["sa"] - first
+                if 0 <= place < len(numbers):
+                    found[line["target"] + k] = numbers[place]
+    return found
+
+
+def _split(plan: Plan, constants: dict[int, float]) -> Any:
+    """The instructions, where those that differ in immediates that must be known are taken apart."""
+    lines = []
+    for line in _lines_of(plan.code):
+        op = line["op"]
+        if op >= TAKE or not takes_plain_immediates(op) or _immediates_of(line, constants) is not None:
+            lines.append(line)
+            continue
+        for k in range(line["count"]):
+            moved = {name: line[name] + k * line["s" + name] for name in "abc"}
+            lines.append({**line, **moved, "count": 1, "target": line["target"] + k})
+    return numpy.array([list(line.values()) for line in lines], dtype=numpy.int32).reshape(-1, len(FIELDS))
+
+
+def _lines_of(code: Any) -> list[dict[str, int]]:
+    return [dict(zip(FIELDS, line, strict=True)) for line in code.tolist()]
 
 
 def _same(x: float | None, y: float) -> bool:

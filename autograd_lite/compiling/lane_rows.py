@@ -8,7 +8,7 @@ left by the C library, lane after lane.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from llvmlite import ir
@@ -23,13 +23,16 @@ from .vector_code import F64, I32, VECTOR, WIDTH, Code, Mask, Vector
 
 __all__ = ["Expression", "chained", "partials_of", "value_of"]
 
+_CHAINED = "chain"
+"""Among the immediates of a product, says that it is one of the chain rule."""
+
 _SIGNS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
 
 
 def value_of(code: int, operands: Sequence[Symbol], immediates: Sequence[Any]) -> Symbol:
     """What a row computes, as an expression."""
     if code == CHAIN:
-        return Symbol(op=TABLE["mul"], arguments=tuple(operands), immediates=("chain",))
+        return Symbol(op=TABLE["mul"], arguments=tuple(operands), immediates=(_CHAINED,))
     return Symbol(op=ROWS[code], arguments=tuple(operands), immediates=tuple(immediates))
 
 
@@ -47,6 +50,23 @@ def chained(upstream: Vector, local: Vector) -> Vector:
     product = upstream * local
     zero = upstream.compare("==", 0.0) | (local.compare("==", 0.0) & ~upstream.is_nan())
     return (product.is_nan() & zero).where(0.0, product)
+
+
+def _is_chain(symbol: Symbol) -> bool:
+    return bool(symbol.immediates) and symbol.immediates[-1] is _CHAINED
+
+
+@cache
+def takes_plain_immediates(code: int) -> bool:
+    """Whether a row needs its immediates as numbers, as polygamma does, which loops as often as they say."""
+    row = ROWS[code]
+    if not row.immediates or row.intrinsic:
+        return False
+    try:
+        row.forward(*map(Symbol, "abc"[: row.arity or 0]), *map(Symbol, row.immediates))
+    except TypeError:
+        return True
+    return False
 
 
 class Expression:
@@ -97,7 +117,7 @@ class Expression:
         if symbol.key not in self._simpler:
             op = symbol.op
             simpler = None
-            if op is not None and symbol.immediates[-1:] != ("chain",):
+            if op is not None and not _is_chain(symbol):
                 simpler = _power(symbol)
                 if simpler is None and not _is_direct(op):
                     packed: Any = (symbol.arguments,) if op.arity is None else symbol.arguments
@@ -126,7 +146,7 @@ class Expression:
         if op.name == "choose":
             return self._truth(given[0]).where(*map(self._number, given[1:]))
         numbers = [self._number(each) for each in given]
-        if symbol.immediates[-1:] == ("chain",):
+        if _is_chain(symbol):
             return chained(*numbers)
         if op.infix in _SIGNS:
             return numbers[0].compare(op.infix, numbers[1])
