@@ -27,11 +27,19 @@ class CompiledEpochs(Epochs):
         self._run: ArrayRun | None = None
         self._frozen: list[bool] = []
         self._last: tuple[Before, Now] | None = None  # before the newest step, if that was taken in arrays
+        self._waiting = False  # steps that are in the arrays only
+
+    def settle(self) -> None:
+        """Let the model hold what was trained."""
+        if self._waiting and self._run is not None:
+            self._waiting = False
+            self._run.push()
 
     def _steps(self, order: list[int], sums: Sums) -> None:
         run = self._array_run()
         rates = self._rates()
         if rates is None or self.plan.augment is not None:
+            self.settle()
             super()._steps(order, sums)
             return
         ends = [self.plan.batches[0][0], *(end for _, end in self.plan.batches)]
@@ -53,7 +61,9 @@ class CompiledEpochs(Epochs):
         steps = steps.part(at, len(steps))
         draws, count = self.model.draws(), len(steps)
         measured = np.empty((count, 3))
-        run.pull()
+        if not self._waiting:
+            run.pull()
+        self._waiting = True
         start = run.snapshot()
         try:
             done = run.take(steps.part(0, count - 1), measured[:-1]) if count > 1 else 0
@@ -61,17 +71,19 @@ class CompiledEpochs(Epochs):
                 last = Before(([], []), [], self.model.draws()), run.snapshot()
                 done += run.take(steps.part(count - 1, count), measured[-1:])
         except BaseException:  # Ctrl-C too: the model is that of the last finished step
-            run.push()
+            self.settle()
             raise
         if done == count and np.isfinite(run.now.state.numbers).all():
             self.good, self._last = last[0], last
+            if not self.unseen:
+                self.settle()
         else:
             done = max(done - 1, 0)
             self.model.put_draws(draws)
             run.now = start
             if done:
                 run.take(steps.part(0, done), measured[:done])
-        run.push()
+            self.settle()
         self._note(measured[:done], at, sums)
         return done
 
@@ -109,6 +121,8 @@ class CompiledEpochs(Epochs):
     def _array_run(self) -> ArrayRun:
         """The arrays for the parameters that are not frozen now."""
         plan = self.plan
+        if self._waiting and self._run is not None:  # nobody was there who could have frozen any
+            return self._run
         frozen = [parameter.is_frozen for parameter in plan.optimizer.parameters]
         if self._run is None or frozen != self._frozen:
             if self._run is not None:

@@ -88,6 +88,10 @@ class Epochs:
         self.epoch = 0  # the one that is being run, or was run last
         self.attempt_epochs = self.attempt_steps = 0  # done since the last start
         self.good: Before | None = None  # before the newest step
+        self.unseen = False  # nobody looks at the model between epochs
+
+    def settle(self) -> None:
+        """Let the model hold what was trained, if it does not yet. Here it always does."""
 
     def look(self) -> None:
         """Let the model answer one sample, to see that model, loss, metrics and targets fit together.

@@ -69,8 +69,14 @@ class Training:
         if self.plan.epochs == 0:
             self.ending = Ending("epochs", "all 0 epochs done")
 
+    def is_watched(self) -> bool:
+        """Whether anything beside callbacks and checkpoints looks at the model between epochs."""
+        plan = self.plan
+        return self.keeps_best or plan.held_out is not None or bool(plan.metrics)
+
     def leave(self, history: History | None) -> None:
         """The model is left in `eval()`. After an error before the first step nothing at all is changed."""
+        self.epochs.settle()
         model, schedule = self.epochs.model, self.plan.schedule
         if history is not None or self.epochs.good is not None or self.attempt > 1:
             model.set_training(False)

@@ -175,6 +175,7 @@ def _run(
         if file is not None:
             file.open(training)
             bar.skip(training.epochs.epoch)
+        training.epochs.unseen = not (listeners or file or training.is_watched())
         while training.ending is None:
             measured = training.epochs.run()
             training.take_note(measured)
