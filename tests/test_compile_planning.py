@@ -62,6 +62,30 @@ def test_only_wanted_leaves_get_gradients_and_nothing_flows_elsewhere():
     assert not make_plan(tape, []).code[:, FIELDS.index("active")].any()
 
 
+@pytest.mark.parametrize(("width", "depth"), [(1, 50), (300, 12)])
+def test_what_depends_on_nothing_wanted_gets_no_gradient_however_deep_it_is(width, depth):
+    w = Writer()
+    x, y = w.leaves(2)
+    ends = []
+    for leaf in (x, y):
+        for k in range(width):
+            node = leaf * (k + 1.0)
+            for _ in range(depth):
+                node = w.apply(ops.sin, node)
+            ends.append(node)
+    guarded = ends[0]
+    for _ in range(depth):
+        guarded = w.apply(ops.cos, guarded)
+    w.guard(guarded, 1.0)  # needed, but no output
+    tape = w.builder.finish([sum(ends[1:], ends[0]).number])
+    code = make_plan(tape, [0]).code
+    op, count, active = (code[:, FIELDS.index(name)] for name in ("op", "count", "active"))
+    assert count[(op == CODE["sin"]) & (active == 1)].sum() == width * depth
+    assert count[(op == CODE["sin"]) & (active == 0)].sum() == width * depth
+    assert not active[op == CODE["cos"]].any()
+    assert run_plan(make_plan(tape, [0]), [0.5, 0.4])[1] == pytest.approx(run_tape(tape, [0.5, 0.4])[1][:1])
+
+
 def test_a_network_of_scalars_becomes_a_few_products_of_runs():
     tape, _ = tape_of("network")
     plan = make_plan(tape, range(tape.leaves), reorder=True)

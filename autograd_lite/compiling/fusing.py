@@ -28,6 +28,8 @@ _DOT_ROW, _MEAN = CODE["dot"], CODE["mean"]
 _LISTED = [TAKE]  # rows with lists of operands that are not sums
 _LISTED += [c for c, row in enumerate(ROWS) if row.arity is None and c not in (*_SUMS, _DOT_ROW)]
 
+_GUESSES = 4
+
 _NARROW = 100
 """With fewer edges in a level than this, a loop is quicker than NumPy."""
 
@@ -381,7 +383,18 @@ def _cuts(level: Array) -> list[int]:
 
 
 def _pass_on(marks: Array, source: Array, target: Array, level: Array) -> None:
-    """Mark the targets of what is marked, level by level; the edges are in the order of their levels."""
+    """Mark the targets of what is marked; the edges are in the order of their levels."""
+    # A node is marked by itself or by what it reads: as nothing reads itself there is one solution, and a
+    # guess that is consistent is it. Mostly everything depends on something that is wanted.
+    guess = marks.copy()
+    guess[target] = True
+    for _ in range(_GUESSES):
+        found = marks.copy()
+        found[target[guess[source]]] = True
+        if numpy.array_equal(found, guess):
+            marks[:] = found
+            return
+        guess = found
     cuts = _cuts(level)
     if len(cuts) * _NARROW > len(level):
         seen = bytearray(marks.astype(numpy.uint8).tobytes())
