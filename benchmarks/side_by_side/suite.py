@@ -12,8 +12,8 @@ from .workloads import Batch, Demo, Gpt, Xor
 
 Work = Demo | Xor | Gpt | Batch
 QUICK: dict[str, Any] = {"rounds": 3, "slice_seconds": 0.005, "budget": 0.05}
-SLOW_TO_START = ("numba by hand", "PyTorch", "JAX jit", "CasADi SX", "XAD", "HIPS autograd")
-"""Left out by `--quick` where each engine takes a process of its own."""
+KEPT = ("autograd-lite", "NumPy by hand")
+"""What `--quick` measures where each engine takes a process of its own."""
 SLOW_WHEN_LARGE = ("micrograd", "microgpt style", "XAD", "CasADi SX", "autograd-lite, python")
 """Left out by `--quick` from workloads of more than 20,000 operations: they take seconds there."""
 
@@ -94,8 +94,8 @@ def workloads() -> dict[str, Callable[[Sequence[ModuleType], bool], list[Outcome
 
 
 def few(modules: Sequence[ModuleType], quick: bool) -> list[ModuleType]:
-    """Those that start soon, if it must be quick."""
-    return [module for module in modules if not (quick and module.NAME in SLOW_TO_START)]
+    """Fewer libraries, if it must be quick."""
+    return [module for module in modules if not quick or module.NAME in KEPT]
 
 
 def modules(names: Sequence[str] = ()) -> tuple[list[ModuleType], dict[str, str]]:
