@@ -107,6 +107,7 @@ def eager_tape(tape, numbers):
         if row.name == "dot":
             given, count = [[*given]], 1
         nodes.append(row(*given[:count], **named) if row.arity is not None else row(*given))
+    nodes = [node if isinstance(node, Value) else Value(float(node)) for node in nodes]
     missed = -1
     for number, guard in enumerate(tape.guards):
         if missed < 0 and not passes(float(nodes[guard.node].data), guard.expected):
@@ -290,6 +291,21 @@ def test_rows_of_many_operands(rng, name):
     nodes = [p.exp(x) for x in p.inputs[:6]] + p.inputs[6:]
     tape = p.tape(getattr(p, name)(*nodes), getattr(p, name)(*nodes[:4], *nodes[:4]))
     compared(tape, [True] * 9 + [False] * 3, rng.normal(size=(20, 9)), rng.normal(size=3))
+
+
+def test_sums_of_products_of_scattered_shared_numbers_and_lanes(rng):
+    p = Program(9)
+    x, y, z, *shared = p.inputs
+    w = [shared[k] for k in (3, 0, 5, 2)]
+    total = p.mul(w[0], x)
+    for weight, term in zip(w[1:], (z, y, x), strict=True):
+        total = p.add(total, p.mul(weight, term))
+    compared(
+        p.tape(p.exp(p.add(total, shared[1]))),
+        [True] * 3 + [False] * 6,
+        rng.normal(size=(20, 3)),
+        rng.normal(size=6),
+    )
 
 
 def test_immediates_that_differ_within_a_run(rng):

@@ -220,7 +220,7 @@ def _dot_plain(key: Key, shape: Shape, rows: ir.Value, target: ir.Value) -> None
         slots = _slots_of_row(shape, row.index)
         if key.part == "forward":
             _start(shape, key, here, row.index)
-            _add_products(shape, here, count, slots)
+            _add_products(shape, key, here, count, slots)
         else:
             _start_back(shape, key, here, row.index)
             if not (quick and shared):
@@ -255,12 +255,17 @@ def _matrix_back(shape: Shape, key: Key, rows: ir.Value, target: ir.Value) -> No
         _matrix(shape, moved, count, weights, adjoints.from_row(row), code.integer(1), None)
 
 
-def _add_products(shape: Shape, target: ir.Value, count: ir.Value, slots: Slots) -> None:
+def _add_products(shape: Shape, key: Key, target: ir.Value, count: ir.Value, slots: Slots) -> None:
     code, b = shape.code, shape.code.builder
     with shape.lanes() as lane:
         place = b.add(shape.row(target), lane)
         with code.loop(code.integer(0), count, 1, [shape.load(shape.v, place).value]) as term:
-            x, y = (shape.load(shape.v, b.add(shape.row(slot), lane)) for slot in slots(term.index))
+            first, second = slots(term.index)
+            y = shape.load(shape.v, b.add(shape.row(second), lane))
+            if key.detail & A_SHARED:
+                x = code.spread(b.load(code.at(shape.u, first)))
+            else:
+                x = shape.load(shape.v, b.add(shape.row(first), lane))
             term.following = [x.times_plus(y, code.vector(term.values[0])).value]
         shape.store(code.vector(term.values[0]), shape.v, place)
 
@@ -342,7 +347,7 @@ def _dot_list(key: Key, code: Code) -> None:
 
     if key.part == "forward":
         _start(shape, key, target, code.integer(0))
-        _add_products(shape, target, count, slots)
+        _add_products(shape, key, target, count, slots)
         return
     _start_back(shape, key, target, code.integer(0))
     _products_back(shape, key, target, count, slots)

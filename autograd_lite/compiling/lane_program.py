@@ -31,8 +31,8 @@ class Program:
 
     def addresses(self, part: str) -> Any:
         """For each instruction the address of its kernel for a part: once, forward, backward or careful."""
-        if part not in self._parts:
-            self._parts[part] = self._compiled(part)
+        if part not in self._parts:  # of two threads the first one's is kept: its address may be in use
+            self._parts.setdefault(part, self._compiled(part))
         return self._parts[part]
 
     def address(self, part: str) -> int:
