@@ -50,7 +50,7 @@ class ArrayBatches:
 
     def numbers(self, numbers: Any, traces: RowTraces) -> Any:
         """The numbers of all leaves of the traces: those that are trained, and others as they are."""
-        if len(numbers) == len(traces.leaves) == self.count:
+        if len(numbers) == len(traces.leaves):
             return numbers
         others = [leaf._data for leaf in traces.leaves[self.count :]]
         return np.concatenate([numbers[: self.count], others])

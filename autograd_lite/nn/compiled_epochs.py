@@ -15,6 +15,16 @@ from .preparing import Plan
 __all__ = ["CompiledEpochs"]
 
 
+class _Arrays:
+    """Steps, and where what they give is put. Made once: a native loop knows its arrays again."""
+
+    def __init__(self, steps: Steps) -> None:
+        count = len(steps)
+        self.steps, self.measured = steps, np.empty((count, 3))
+        self.but_last = steps.part(0, count - 1), self.measured[:-1]
+        self.last = steps.part(count - 1, count), self.measured[-1:]
+
+
 class CompiledEpochs(Epochs):
     """Runs epochs as `Epochs` does, many steps at once.
 
@@ -42,8 +52,9 @@ class CompiledEpochs(Epochs):
             self.settle()
             super()._steps(order, sums)
             return
-        ends = [self.plan.batches[0][0], *(end for _, end in self.plan.batches)]
-        steps = Steps(np.array(order, dtype=np.int64), np.array(ends, dtype=np.int64), rates)
+        steps = self._arrays.steps
+        steps.order[:] = order
+        steps.rates[:] = rates
         at = 0
         while at < len(steps):
             at += self._taken(run, steps, at, sums)
@@ -58,18 +69,18 @@ class CompiledEpochs(Epochs):
         Where the next has NaN or infinity in it, the last that could be taken is left out, too: `Epochs` goes
         back to what was before that one.
         """
-        steps = steps.part(at, len(steps))
+        arrays = self._arrays if at == 0 else _Arrays(steps.part(at, len(steps)))
+        steps, measured = arrays.steps, arrays.measured
         draws, count = self.model.draws(), len(steps)
-        measured = np.empty((count, 3))
         if not self._waiting:
             run.pull()
         self._waiting = True
         start = run.snapshot()
         try:
-            done = run.take(steps.part(0, count - 1), measured[:-1]) if count > 1 else 0
+            done = run.take(*arrays.but_last) if count > 1 else 0
             if done == count - 1:
                 last = Before(([], []), [], self.model.draws()), run.snapshot()
-                done += run.take(steps.part(count - 1, count), measured[-1:])
+                done += run.take(*arrays.last)
         except BaseException:  # Ctrl-C too: the model is that of the last finished step
             self.settle()
             raise
@@ -100,8 +111,11 @@ class CompiledEpochs(Epochs):
             sums.lr = self.plan.optimizer.lr * self._factor()
             self.attempt_steps += 1
 
-    def _rates(self) -> Any:
-        """For each step the learning rate of each group; None where the schedule cannot tell all of them."""
+    def _rates(self) -> list[list[float]] | None:
+        """The learning rates of the groups for each step, or one row for all of them.
+
+        None where the schedule cannot tell them ahead.
+        """
         first, count = self.attempt_steps, len(self.plan.batches)
         try:
             factors = []
@@ -115,8 +129,7 @@ class CompiledEpochs(Epochs):
         if not all(0.0 <= factor < np.inf for factor in factors):
             return None
         groups = [group.lr for group in self.plan.optimizer.groups]
-        rates = [[lr * factor for lr in groups] for factor in factors]
-        return np.array(rates if self.plan.by_step else rates * count)
+        return [[lr * factor for lr in groups] for factor in factors]
 
     def _array_run(self) -> ArrayRun:
         """The arrays for the parameters that are not frozen now."""
@@ -131,6 +144,9 @@ class CompiledEpochs(Epochs):
             self.gradients.state = self.model  # which knows of generators that are made anew
             self._run = ArrayRun(self.gradients, plan.optimizer, plan.clip_value, plan.clip_norm)
             self._run.batches.load(self.data.samples, self.data.targets)
+            ends = np.array([0, *(end for _, end in plan.batches)], dtype=np.int64)
+            rates = np.ones((len(plan.batches), len(plan.optimizer.groups)))
+            self._arrays = _Arrays(Steps(np.zeros(ends[-1], dtype=np.int64), ends, rates))
             self._frozen = frozen
         return self._run
 
