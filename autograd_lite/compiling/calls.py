@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
+from .. import functional
 from ..engine import Value
 from ..errors import ValueTypeError
+from ..modes import current_mode, switches
 from ..structures import flatten
 from .arguments import Arguments, flatten_call
 from .replaying import Numbers, to_floats
 
 __all__ = [
-    "given_to", "is_array", "quickly_read", "shaper", "single_number", "to_floats", "to_list",
-    "with_numbers", "without_values",
+    "given_to", "is_array", "quickly_read", "runs_itself", "shaper", "single_number", "to_floats",
+    "to_list", "with_numbers", "without_values",
 ]  # fmt: skip
 
 _FLOATS = {float}
@@ -111,6 +113,15 @@ def with_numbers(arguments: Arguments, numbers: Numbers) -> Arguments:
 def given_to(arguments: Arguments) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments as the caller gave them."""
     return arguments._args, arguments._kwargs
+
+
+def runs_itself() -> bool:
+    """Whether a compiled function is to run plainly: recorded, differentiated or examined from outside."""
+    if switches.count:
+        mode = current_mode()
+        if mode.anomaly or mode.tracer is not None:
+            return True
+    return functional._depth.get() > 0
 
 
 def without_values(result: Any) -> Any:

@@ -18,7 +18,7 @@ from ..errors import ArgumentError, GraphError, ValueTypeError
 from ..modes import current_mode, switches, trace_source
 from .arguments import Arguments, flatten_call, parameter_names, static_names
 from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, traced
-from .calls import quickly_read, without_values
+from .calls import quickly_read, runs_itself, without_values
 from .choosing import check_executor
 from .replaying import Numbers, Replay, Settings, to_floats
 from .tracer import Trace
@@ -372,15 +372,6 @@ def compile(
         if number is not None and (not isinstance(number, int) or number < least):
             raise ArgumentError(f"{name} is a whole number from {least} on, got {number!r:.40}")
     return Compiled(f, Settings(check_executor(executor), fuse, traces, threads), static, verify)
-
-
-def runs_itself() -> bool:
-    """Whether the plain function must run: it is being recorded, differentiated or examined from outside."""
-    if switches.count:
-        mode = current_mode()
-        if mode.anomaly or mode.tracer is not None:
-            return True
-    return _depth() > 0
 
 
 def _is_positions(wrt: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ArgumentError, GraphError
 from .asking import Given, Gradients, Values, check_single, traced
 from .batches import Batch, LoopKernel, Ready, columns_of, gradients_like, outputs_in_arrays, read_batch
+from .calls import runs_itself
 from .replaying import PREPARING, Replay
 from .traces import Family, others_at
 from .wanting import Request
@@ -33,8 +34,6 @@ def map_batch(
     shared: int | Iterable[int],
 ) -> Any:
     """What `Compiled.map` says."""
-    from .compiled import runs_itself
-
     if runs_itself():
         raise GraphError("map is not recorded or differentiated itself: call the function for each sample")
     if reduce not in (None, "sum", "mean"):
