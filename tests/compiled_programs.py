@@ -110,11 +110,12 @@ def sums(w: Writer, x: list[Node]) -> list[Node]:
     """Sums of sums, of products and numbers, of one number twice, means, a sum that is used twice."""
     shared = x[0] * x[1] + x[2]
     mixed = x[0] + x[1] * x[2] + x[3] + x[4] * x[5] + 2.0
+    part = x[1] * x[4]  # an output, and a term of another
     nested = (x[0] + x[1]) + (x[2] + (x[3] * x[3] + x[4]))
     return [
         shared + shared * x[3], mixed, nested, w.apply(ops.mean, *x), w.apply(ops.sum, *x[:3], x[0]),
         w.apply(ops.mean, x[0] * x[1], x[2], x[3] * 2.0), w.apply(ops.square, x[1]) + x[2], x[5],
-        mixed + mixed,
+        mixed + mixed, part, part + x[3], sum(x[:4], 2.0), sum((a * a for a in x), 3.0),
         w.apply(ops.TABLE["dot"], x[0], x[1], x[2], x[3], x[3], x[0]), w.apply(ops.sum, x[4]), x[0] + x[0],
     ]  # fmt: skip
 

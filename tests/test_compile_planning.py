@@ -10,7 +10,7 @@ pytest.importorskip("numpy", reason="plans are arrays")
 
 import numpy
 from compiled_programs import PROGRAMS, Writer, chain, tape_of
-from plan_reader import run_lanes, run_plan, run_tape
+from plan_reader import Reader, run_lanes, run_plan, run_tape
 
 from autograd_lite import ops
 from autograd_lite.compiling.planning import DOT, DOT_LIST, FIELDS, SUM_LIST, flows, make_plan
@@ -168,6 +168,25 @@ def test_gradients_flow_where_slopes_are_not_always_zero():
     assert flows(CODE["greater"]) == (False, False)
     assert flows(CODE["power"]) == (True, False)
     assert flows(CHAIN) == (True, True)
+
+
+def test_what_is_guarded_has_a_slot_of_its_own():
+    w = Writer()
+    x, y = w.leaves(2)
+    product = x * y
+    w.guard(product, 6.0)
+    plan = make_plan(w.builder.finish([(product + y).number]), [0])
+    reader = Reader(plan, [2.0, 3.0])
+    assert reader.forward() == [9.0]
+    assert [reader.v[slot] for slot in plan.guards] == [6.0]
+
+
+def test_stretches_share_no_entry_and_what_is_left_over_goes_in_pairs():
+    apart = numpy.zeros(9, dtype=bool)
+    assert stretches(apart[:5], [numpy.array([0, 1, 2, 4, 6])]).tolist() == [0, 3]
+    assert stretches(apart, [numpy.array([0, 1, 2, 9, 3, 7, 10, 11, 12])]).tolist() == [0, 3, 5, 6]
+    apart[2] = True
+    assert stretches(apart[:5], [numpy.array([0, 1, 2, 3, 4])]).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("seed", range(20))
