@@ -137,11 +137,11 @@ def test_a_function_that_is_always_run_anew_rests():
     assert found == [(float(k * k), float(k)) for k in range(200)]
     report = g.report(measure=False).calls[0]
     assert report.reruns == counted.runs == 200
-    assert report.resting
-    assert "runs eagerly" in str(report)
+    assert report.resting_why
+    assert "runs eagerly: it branches anew" in str(report)
     for _ in range(40):  # as long as it rests, then it is replayed again
         assert g(3.0) == 9.0
-    while g.report(measure=False).calls[0].resting:
+    while g.report(measure=False).calls[0].resting_why:
         g(3.0)
     runs = counted.runs
     assert [g(3.0), g(3.0), g(3.0)] == [9.0] * 3
@@ -185,6 +185,14 @@ def test_drawn_numbers_are_those_that_eager_code_draws():
         expected = ag.value_and_grad(lambda x: eager(x)[0])(x)
         assert value == pytest.approx(expected[0], rel=1e-12)
         assert gradient == pytest.approx(expected[1], rel=1e-12)
+
+
+def test_a_branch_on_drawn_numbers_keeps_their_distribution():
+    dropout = nn.Dropout(0.5, seed=0)
+    f = compiled(lambda x: x * 2.0 if dropout([x])[0] > 0 else x * 3.0)
+    doubled = sum(f(1.0) == 2.0 for _ in range(400))
+    assert 150 < doubled < 250
+    assert "random numbers" in str(f.report())
 
 
 def test_many_structures_of_arguments_are_kept_within_bounds():

@@ -42,6 +42,9 @@ STRAIGHT_LIMIT = 1_000
 """Up to how many operations `auto` writes a tape out as machine code: beyond it, compiling takes longer than
 calls save, and the code no longer fits the processor's first cache."""
 
+PYTHON_LIMIT = 400
+"""Up to how many operations `python` is at least as fast as `numpy`, however wide the tape is."""
+
 WIDE = 16
 """How many operations a level must have on average for `numpy` to be worth its calls."""
 
@@ -93,9 +96,9 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
         return Choice("numba", f"{count}: too many to be written out (over {STRAIGHT_LIMIT:,}), interpreted")
     without = _broken.get("numba", "numba is not installed (extra 'fast')")
     depth = depth_of(tape)
-    if size > STRAIGHT_LIMIT and size >= WIDE * depth and _is_there("numpy"):
+    if size > PYTHON_LIMIT and size >= WIDE * depth and _is_there("numpy"):
         return Choice("numpy", f"{without}; {count} in {depth:,} levels: wide enough for NumPy")
-    shape = "a deep narrow graph" if size > STRAIGHT_LIMIT else "a small graph"
+    shape = "a deep narrow graph" if size > PYTHON_LIMIT else "a small graph"
     return Choice("python", f"{without}; {count} in {depth:,} levels: {shape}")
 
 

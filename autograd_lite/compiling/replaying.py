@@ -17,7 +17,7 @@ from .tape import Tape
 if TYPE_CHECKING:
     from .tracer import Trace
 
-__all__ = ["PREPARING", "Meter", "Numbers", "Replay", "Settings"]
+__all__ = ["PREPARING", "Meter", "Numbers", "Replay", "Settings", "branches_on_drawn"]
 
 PREPARING = threading.RLock()
 """Held while kernels are made: llvmlite and numba compile one thing at a time."""
@@ -38,6 +38,16 @@ def _question(tape: Tape, node: int) -> tuple[float, ...]:
     numbers = [tape.constants[k - tape.leaves] for k in tape.operands_of(operation)
                if tape.leaves <= k < tape.first_operation]  # fmt: skip
     return (tape.codes[operation], *numbers)
+
+
+def branches_on_drawn(tape: Tape, drawn: int) -> bool:
+    """Whether a guard depends on one of the last inputs, which are drawn at random at each call."""
+    reached = bytearray(len(tape))
+    reached[tape.inputs - drawn : tape.inputs] = b"\1" * drawn
+    for operation in range(len(tape.codes)):
+        if any(reached[operand] for operand in tape.operands_of(operation)):
+            reached[tape.first_operation + operation] = 1
+    return any(reached[guard.node] for guard in tape.guards)
 
 
 def _exactly_floats(numbers: Any) -> Any:

@@ -62,8 +62,8 @@ class CallsReport:
     """How often the function itself was run, the recording of traces included."""
     traces: tuple[TraceReport, ...]
     guards: tuple[GuardReport, ...]
-    resting: bool
-    """Whether calls run the function for now, because recording it gained nothing."""
+    resting_why: str
+    """Why calls run the function for now; empty if they do not."""
     value_seconds: float | None
     """The median of sampled calls `f(…)`; None if there were none."""
     gradient_seconds: float | None
@@ -100,8 +100,8 @@ class CallsReport:
             place = f" at {guard.place}" if guard.place else ""
             runs = f", {guard.reruns} of them ran the function" if guard.reruns else ""
             lines.append(f"  guard {guard.text}{place}: {guard.misses} misses{runs}")
-        if self.resting:
-            lines.append("  at present the function runs eagerly: it branches anew nearly every time")
+        if self.resting_why:
+            lines.append(f"  at present the function runs eagerly: {self.resting_why}")
         if self.eager_nodes is not None:
             lines.append(f"  the eager graph has {self.eager_nodes:,} nodes")
         lines += _compared("a call", self.value_seconds, self.eager_value_seconds)
@@ -160,8 +160,9 @@ def _of_family(function: Callable[..., Any], family: Family, measured: bool) -> 
     )
     names = family.arguments.names
     shown = ", ".join(names) if len(names) <= 6 else f"{names[0]} … {names[-1]} ({len(names):,} numbers)"
+    why = family.always_plain or ("it branches anew nearly every time" if family.resting else "")
     return CallsReport(
-        f"({shown})", family.calls, family.reruns, traces, guards, family.resting,
+        f"({shown})", family.calls, family.reruns, traces, guards, why,
         family.values_meter.seconds, family.gradients_meter.seconds, *eager,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RetraceWarning
 from .kernel import Result
-from .replaying import Meter, Numbers, Replay, Settings
+from .replaying import Meter, Numbers, Replay, Settings, branches_on_drawn
 from .tape import Guard
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ class Family:
 
     def keep(self, replay: Replay) -> Replay:
         """Keep a new trace, unless there is one that branched alike; gives the one that is kept."""
+        if replay.draws and replay.outcomes and branches_on_drawn(replay.tape, len(replay.draws)):
+            # trying traces until one fits what is drawn would make some numbers likelier than others
+            self.always_plain = "the function branches on random numbers that it draws"
         with self._lock:
             for known in self.replays:
                 if known.branches_like(replay):
