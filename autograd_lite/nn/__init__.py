@@ -18,9 +18,12 @@ Where things are, by theme:
 - optimizers: `optimizers` (the rules), `updating` (the step and the state), `groups`, `settings` (checks),
   `clipping`; `schedules`, `scheduling` (what they share), `plateau`
 - training: `training` (`fit`), `preparing` (its arguments, checked), `loop` (between epochs), `epochs`
-  (within one), `gradients` (the one place that meets graphs), `model_state`, `streams` (random numbers),
+  (within one), `gradients` (where it meets graphs), `model_state`, `streams` (random numbers),
   `history`, `checkpoints`, `checkpoint_files`, `restarts`, `stopping`, `trouble` (NaN), `progress`,
   `resting` (of the garbage collector); `prediction`
+- compiled training: `compiled` (traced losses), `compiled_penalty`, `compiled_epochs`, `compiled_arrays` (many
+  steps at once), `compiled_batches`, `compiled_kernels` (native loops), `compiled_training`
+  (`compile_training`), `tracing` (what modules ask)
 - data: `data` (data sets), `samples` (checks), `splitting` (split, standardise, jitter), `sampling` (seeds)
 - search: `rate_finder`, `search`, `search_results`, `building` (models by configuration)
 - pictures and diagnosis: `plots` and `plot_…`; `diagnosis`, `advice`, `probing` (what layers answer),

@@ -7,19 +7,24 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
 from ..engine import Value
-from ..errors import ArgumentError
+from ..errors import ArgumentError, CompileError
 from . import preparing
 from .clipping import clip_gradient_norm, clip_gradient_value
 from .compiled import CompiledGradients
-from .compiled_arrays import ArrayRun, Steps
 from .history import History, TrainingError
 from .losses import Loss, loss_named
 from .optimizers import Optimizer
 from .samples import as_samples, as_targets
 from .trouble import advice, find_origin
+
+try:
+    import numpy as np
+
+    from .compiled_arrays import ArrayRun, Steps
+except ImportError as error:
+    raise CompileError("compile_training keeps its numbers in arrays and needs NumPy: pip install numpy. "
+                       "fit(compiled=True) works without it") from error
 
 __all__ = ["CompiledTraining", "compile_training"]
 
