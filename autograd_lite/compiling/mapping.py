@@ -95,10 +95,7 @@ class _Run:
         self.numbers = np.asarray(numbers, dtype=float)
         """The arguments of sample 0, of which the shared ones count."""
         self.rows = _side_by_side([batch.rows for batch in batches.values()])
-        spans = family.arguments.positions
-        self.batched = np.zeros(len(self.numbers), dtype=bool)
-        for k in batches:
-            self.batched[spans[k]] = True
+        self.batched = self._mask()
         self.shared = self.numbers[~self.batched]
         self.parts: list[_Part] = []
         if request is not None:
@@ -108,6 +105,18 @@ class _Run:
                 for k, part in enumerate(request.parts)
             ]
             self.summed = [np.zeros(part.size) for part in request.parts]
+
+    def _mask(self) -> Any:
+        """Which arguments' numbers differ from sample to sample."""
+        key = tuple(self.batches)
+        mask = self.family.masks.get(key)
+        if mask is None:
+            spans = self.family.arguments.positions
+            mask = np.zeros(len(self.numbers), dtype=bool)
+            for k in self.batches:
+                mask[spans[k]] = True
+            self.family.masks[key] = mask
+        return mask
 
     def _check(self, request: Request) -> None:
         for places in request.given.values():
@@ -161,7 +170,8 @@ class _Run:
             rows = np.concatenate([rows, np.array(drawn)], axis=1)
         shared = self.shared
         if replay.parameters:
-            shared = np.concatenate([shared, [parameter._data for parameter in replay.parameters]])
+            read = np.array([parameter._data for parameter in replay.parameters])
+            shared = np.concatenate([shared, read]) if len(shared) else read
         if self.request is None:
             found = ready.kernel.values(rows, shared)
         else:
@@ -169,10 +179,11 @@ class _Run:
             found = ready.kernel.gradients(rows, shared)
         missed: list[tuple[Any, int]] = []
         good: Any = slice(None)
+        kept = index
         if found.missed is not None:
             good = found.missed < 0
             missed = [(index[found.missed == guard], int(guard)) for guard in np.unique(found.missed[~good])]
-        kept = index[good]
+            kept = index[good]
         if len(kept):
             self.family.promote(replay)
             self.parts.append(_Part(kept, replay, found.outputs[good]))
@@ -240,6 +251,8 @@ class _Run:
         if in_arrays and first.replay is not None and len(self.parts) == 1:
             return outputs_in_arrays(first.replay, first.outputs)
         if all(part.replay is not None and part.replay.single for part in self.parts):
+            if len(self.parts) == 1:
+                return first.outputs[:, 0].copy() if in_arrays else first.outputs[:, 0].tolist()
             found = np.empty(self.count)
             for part in self.parts:
                 found[part.index] = part.outputs[:, 0]

@@ -69,6 +69,8 @@ class Family:
         """Nodes and seconds of the eager function, once they were measured for a report."""
         self.requests: dict[Any, Request] = {}
         """By what was differentiated lately."""
+        self.masks: dict[Any, Any] = {}
+        """For `map`: which numbers of the arguments differ from sample to sample."""
         self.always_plain = ""
         """Why replaying would be wrong here; empty if it is not."""
         self._branches: dict[tuple[Replay, int], list[Replay]] = {}
