@@ -6,6 +6,7 @@ as single calls are; what recording gains nothing for is computed eagerly, sampl
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,8 @@ class _Run:
             rows = np.concatenate([rows, np.array(drawn)], axis=1)
         shared = self.shared
         if replay.parameters:
-            read = np.array([parameter._data for parameter in replay.parameters])
+            # by way of an array of Python's, which takes a third of the time
+            read = np.frombuffer(array("d", [parameter._data for parameter in replay.parameters]))
             shared = np.concatenate([shared, read]) if len(shared) else read
         if self.request is None:
             found = ready.kernel.values(rows, shared)
