@@ -12,7 +12,7 @@ import numpy
 from ..errors import ArgumentError
 from .array_steps import Buffers, Run
 from .kernel import BatchResult
-from .levels import Program, expected_of, first_missed, has_nan, run, steps_of
+from .level_program import Program, expected_of, first_missed, has_nan, run, steps_of
 from .scheduling import Schedule
 
 __all__ = ["ArrayLanes"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy
 
-from .fusing import ranges
-from .planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
+from .instructions import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
+from .items import ranges
 from .scheduling import Schedule
 
 __all__ = ["plan_of", "stretches"]

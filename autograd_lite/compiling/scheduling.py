@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from .fusing import Items, ranges
-from .planning import BROADCAST, DOT, SUM
+from .instructions import BROADCAST, DOT, SUM
+from .items import Items, ranges
 from .tape import TAKE, Tape
 
 __all__ = ["Schedule", "scheduled"]
