@@ -286,3 +286,17 @@ def test_compile_training_tells_of_nan_and_of_no_samples() -> None:
     with pytest.raises(nn.TrainingError, match="smaller than 3"):
         training.load(X, Y).run(50)
     assert all(map(math.isfinite, weights(model)))
+
+
+def test_bce_at_its_clamps_and_answers_that_are_no_probabilities() -> None:
+    def make() -> Any:
+        model = nn.Sequential(nn.Linear(2, 1, seed=0), "sigmoid")
+        for weight in model.layers[0].weight[0]:
+            weight.data = 20.0
+        return model
+
+    rows, labels = [[1.0, 1.0], [-1.0, -1.0], [0.01, 0.0], [1.0, -1.0]], [0.0, 1.0, 0.25, 1.0]
+    for size in (None, 1):
+        both(make=make, X=rows, y=labels, loss="bce", batch_size=size, optimizer="sgd", lr=1e-14)
+    with pytest.raises(ArgumentError, match="bce: an output is"):
+        nn.fit(nn.Linear(2, 1, seed=0), rows, labels, loss="bce", compiled=True, progress=False)
