@@ -84,6 +84,15 @@ def test_whatever_is_taken_out_of_a_value_no_answer_is_wrong(f):
     assert len(g.traces) <= 4
 
 
+@pytest.mark.filterwarnings("ignore::autograd_lite.GradientDropped")
+def test_each_number_taken_out_has_a_trace_of_its_own():
+    counted = Counted(lambda x: x * int(x) + ops.floor(x))
+    g = compiled(counted)
+    for x in (1.5, 3.25, 2.0, 1.0, 3.5, 2.5) * 3:
+        assert g(x) == x * int(x) + math.floor(x)
+    assert counted.runs == len(g.traces) == 3
+
+
 def test_the_least_recently_used_trace_makes_room():
     counted = Counted(lambda x, k: x * (1.0 if k < 1.5 else 2.0 if k < 2.5 else 3.0 if k < 3.5 else 4.0))
     g = compiled(counted, traces=3)
