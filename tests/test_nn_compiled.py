@@ -267,7 +267,7 @@ def test_compile_training_reads_what_was_changed_at_load() -> None:
 
 def test_compile_training_with_dropout_and_batch_norm() -> None:
     def make() -> Any:
-        parts = nn.Linear(2, 5), nn.BatchNorm(5), "tanh", nn.Dropout(0.3, seed=2), nn.Linear(5, 1)
+        parts = nn.Linear(2, 5, bias=False), nn.BatchNorm(5), "tanh", nn.Dropout(0.3, seed=2), nn.Linear(5, 1)
         return nn.Sequential(*parts, seed=0)
 
     model, other = make(), make()
