@@ -16,9 +16,9 @@ from plan_reader import run_tape
 from support import settings_of, swept
 
 from autograd_lite import ops
-from autograd_lite.compiling.array_columns import Column, inner_length
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.differentiating import gradient_tape, tangent_tape
+from autograd_lite.compiling.level_columns import Column, inner_length
 from autograd_lite.compiling.levels import prepare, prepare_lanes
 from autograd_lite.errors import ArgumentError
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from autograd_lite import Value, ops
-from autograd_lite.compiling import straight_python
+from autograd_lite.compiling import python_straight
 from autograd_lite.compiling.arguments import flatten_call
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.tape import passes
@@ -23,13 +23,13 @@ INEXACT = {"norm": 8, "hypot": 1, "logsumexp": 4}
 
 def llvm():
     pytest.importorskip("llvmlite", reason="straight-line native code (extra `fast`)")
-    from autograd_lite.compiling import straight_llvm
+    from autograd_lite.compiling import llvm_straight
 
-    return straight_llvm
+    return llvm_straight
 
 
 def executor(name):
-    return straight_python if name == "python" else llvm()
+    return python_straight if name == "python" else llvm()
 
 
 def tape_of(row, count):
@@ -210,7 +210,7 @@ def test_the_source_shows_the_program_and_its_adjoint():
     x, w = builder.input("x[0]"), builder.input("class")
     product = builder.apply(ops.mul, (x, w))
     tape = builder.finish([builder.apply(ops.sub, (builder.apply(ops.relu, (product,)), w))])
-    lines = straight_python.prepare(tape, [0, 1]).source.splitlines()
+    lines = python_straight.prepare(tape, [0, 1]).source.splitlines()
     assert lines[:4] == [
         "def program(leaves):",
         "    x_0, class_2 = leaves",
@@ -225,7 +225,7 @@ def test_ieee_values_come_without_exceptions_and_integers_stay_floats():
     def f(x, y):
         return [x / y, ops.exp(x * 1000.0), ops.log(y), ops.greater(x, y) + ops.greater(x, y)]
 
-    kernel = straight_python.prepare(traced(f, 1.0, 2.0), [0, 1])
+    kernel = python_straight.prepare(traced(f, 1.0, 2.0), [0, 1])
     assert list(kernel.values([1.0, 0.0]).outputs) == [math.inf, math.inf, -math.inf, 2.0]
     outputs = kernel.values((1, 4)).outputs
     assert [type(number) for number in outputs] == [float] * 4
@@ -238,7 +238,7 @@ def test_a_long_program_needs_no_recursion():
     for _ in range(4_000):
         total = builder.apply(ops.add, (builder.apply(ops.mul, (total, x)), x))
     total = builder.apply(ops.add, (total, builder.apply(ops.sum, many)))
-    kernel = straight_python.prepare(builder.finish([total]), [0])
+    kernel = python_straight.prepare(builder.finish([total]), [0])
     missed, outputs, gradients = kernel.gradients([0.5] + [1.0] * 3000)
     assert missed == -1
     assert outputs == [3001.0]

@@ -9,7 +9,7 @@ import pytest
 from autograd_lite import Value, hvp, ops
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.differentiating import gradient_tape, parted, tangent_tape
-from autograd_lite.compiling.straight import replayed
+from autograd_lite.compiling.python_careful import replayed
 from autograd_lite.compiling.tape import CODE, TAKE, passes
 from autograd_lite.engine import record
 from autograd_lite.errors import ArgumentError

@@ -32,9 +32,9 @@ class Executor(NamedTuple):
 
 
 EXECUTORS = {
-    "python": Executor("straight_python", "", ""),
+    "python": Executor("python_straight", "", ""),
     "numpy": Executor("levels", "levels", "numpy"),
-    "llvm": Executor("straight_llvm", "", "llvmlite"),
+    "llvm": Executor("llvm_straight", "", "llvmlite"),
     "numba": Executor("interpreter", "lanes", "numba"),
 }
 

@@ -204,7 +204,7 @@ class Compiled:
         >>> print(compile(lambda x: x * x).source(3.0))  # doctest: +ELLIPSIS
         def ...
         """
-        from .straight_python import prepare
+        from .python_straight import prepare
 
         family, numbers, arguments = self._read(args, named)
         replay = traced(Given(self._function, family, numbers))[0]

@@ -1,8 +1,8 @@
 """The executor `numba`: one interpreter, compiled once for all tapes, runs a tape's plan.
 
-It is compiled by llvmlite, numba's own back end, from source printed from the op table (`kernel_source.py`):
-all rows, both ways, in less than a second, where numba takes some twenty for the same loops in Python. So
-numba itself need not be imported.
+It is compiled by llvmlite, numba's own back end, from source printed from the op table
+(`interpreter_source.py`): all rows, both ways, in less than a second, where numba takes some twenty for the
+same loops in Python. So numba itself need not be imported.
 
 >>> from autograd_lite import ops
 >>> from autograd_lite.compiling.building import TapeBuilder
@@ -23,10 +23,10 @@ from typing import Any
 import numpy
 
 from ..errors import ArgumentError
+from .interpreter_code import Native, interpreter
+from .interpreter_source import END, STATE
+from .interpreter_sums import AT
 from .kernel import Result
-from .kernel_cache import Native, interpreter
-from .kernel_source import END, STATE
-from .kernel_sums import AT
 from .planning import FIELDS, Plan, make_plan
 from .tape import CODE, ROWS, Tape
 

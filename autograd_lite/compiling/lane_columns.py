@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .vector_code import F64, I32, I64, WIDTH, Code
+from .lane_vectors import F64, I32, I64, WIDTH, Code
 
 __all__ = ["either", "load_columns", "store_columns"]
 

@@ -21,8 +21,7 @@ from llvmlite import ir
 
 from .lane_columns import either, load_columns, store_columns
 from .lane_shapes import PARTS, Shape
-from .planning import FIELDS
-from .vector_code import (
+from .lane_vectors import (
     BITS,
     F64,
     I32,
@@ -36,6 +35,7 @@ from .vector_code import (
     kept_or_compiled,
     new_module,
 )
+from .planning import FIELDS
 
 __all__ = ["JOB", "batch_address", "driver"]
 

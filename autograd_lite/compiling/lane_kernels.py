@@ -19,9 +19,9 @@ from ..symbols import Symbol
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
 from .lane_shapes import Shape, add_to_shared, gather_slot
+from .lane_vectors import Code, Compiled, Vector, kept_or_compiled, new_module
 from .planning import BROADCAST
 from .tape import CHAIN, ROWS, TAKE
-from .vector_code import Code, Compiled, Vector, kept_or_compiled, new_module
 
 __all__ = ["Key", "kernel_addresses"]
 

@@ -1,7 +1,7 @@
 """The rows of the op table as machine code over lanes, generated from their rules.
 
 A row's `forward` and `partials` run on symbols, and each symbol becomes instructions on vectors: operators
-and choices directly, the elementary functions by `vector_math`, a row with a rule by that rule, and what is
+and choices directly, the elementary functions by `lane_math`, a row with a rule by that rule, and what is
 left by the C library, lane after lane.
 """
 
@@ -16,10 +16,10 @@ from llvmlite import ir
 from ..errors import ArgumentError
 from ..ops import TABLE, Op
 from ..symbols import Symbol, as_symbol
-from . import vector_math
+from . import lane_math
+from .lane_vectors import F64, I32, VECTOR, WIDTH, Code, Mask, Vector
 from .llvm_engine import PREFIX
 from .tape import CHAIN, ROWS
-from .vector_code import F64, I32, VECTOR, WIDTH, Code, Mask, Vector
 
 __all__ = ["Expression", "chained", "partials_of", "value_of"]
 
@@ -152,8 +152,8 @@ class Expression:
             return numbers[0].compare(op.infix, numbers[1])
         if op.infix and op.name in _ARITHMETIC:
             return _ARITHMETIC[op.name](*numbers)
-        if op.name in vector_math.FUNCTIONS:
-            return vector_math.FUNCTIONS[op.name](*numbers)
+        if op.name in lane_math.FUNCTIONS:
+            return lane_math.FUNCTIONS[op.name](*numbers)
         return lane_by_lane(self._code, op.natives["c"], numbers)
 
 
@@ -169,7 +169,7 @@ _ARITHMETIC: dict[str, Callable[..., Vector]] = {
 def _is_direct(op: Op) -> bool:
     if op.infix in _SIGNS or op.infix in ("&", "|") or op.name in ("choose", "logical_not"):
         return True
-    if op.name in _ARITHMETIC or op.name in vector_math.FUNCTIONS:
+    if op.name in _ARITHMETIC or op.name in lane_math.FUNCTIONS:
         return True
     return op.name not in _FORMS and "c" in op.natives and (op.intrinsic or op.name not in _BY_RULE)
 

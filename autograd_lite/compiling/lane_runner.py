@@ -15,8 +15,8 @@ from ..errors import ArgumentError
 from .lane_driver import JOB, driver
 from .lane_program import Program, contiguous
 from .lane_shapes import PARTS
+from .lane_vectors import WIDTH
 from .planning import Plan
-from .vector_code import WIDTH
 
 __all__ = ["Runner", "Sums"]
 

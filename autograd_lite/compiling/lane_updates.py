@@ -9,9 +9,9 @@ import numpy
 
 from .lane_driver import JOB
 from .lane_runner import GROUPS, Runner, address_of
+from .lane_vectors import WIDTH
 from .planning import make_plan
 from .training import UpdateRule
-from .vector_code import WIDTH
 
 __all__ = ["LaneUpdate"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy
 
 from ..errors import ArgumentError
-from .array_steps import Buffers, Run
 from .kernel import BatchResult
 from .level_program import Program, expected_of, first_missed, has_nan, run, steps_of
+from .level_steps import Buffers, Run
 from .scheduling import Schedule
 
 __all__ = ["ArrayLanes"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy
 
-from .array_lists import Lists, Lookups
-from .array_products import Products
-from .array_steps import Buffers, Copies, Rows, Run, Sums, Terms
 from .instructions import BROADCAST, DOT, SUM
+from .level_lists import Lists, Lookups
+from .level_products import Products
+from .level_steps import Buffers, Copies, Rows, Run, Sums, Terms
 from .scheduling import Schedule
 from .tape import ROWS, TAKE, passes
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy
 
-from .array_steps import Buffers, Run
 from .fusing import fused
 from .kernel import Result
 from .level_lanes import ArrayLanes
 from .level_program import Program, expected_of, first_missed, has_nan, run, steps_of
+from .level_steps import Buffers, Run
 from .scheduling import Schedule, scheduled
 from .tape import Tape
 

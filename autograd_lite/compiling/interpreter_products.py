@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .kernel_sums import Fields, first_summand, to_first_summand
-from .machine_text import LANES, PACK, Code
+from .interpreter_sums import Fields, first_summand, to_first_summand
+from .interpreter_text import LANES, PACK, Code
 
 __all__ = ["functions"]
 

@@ -2,7 +2,7 @@
 
 `run` computes the outputs of a plan and the gradients; the arrays and sizes it works on stand in a list of
 integers, its only argument but for the mode (`STATE`). The interpreter is the same for all plans, so it is
-compiled once (`kernel_cache.py`).
+compiled once (`interpreter_code.py`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from . import kernel_lists as lists
-from . import kernel_products, kernel_sums
-from .kernel_rows import Run, go_back, go_forward
-from .kernel_sums import AT
+from . import interpreter_lists as lists
+from . import interpreter_products, interpreter_sums
+from .interpreter_rows import Run, go_back, go_forward
+from .interpreter_sums import AT
+from .interpreter_text import LANES, PACK, Code
 from .llvm_engine import pointer
 from .llvm_text import Writer
-from .machine_text import LANES, PACK, Code
 from .planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
 from .tape import CHAIN, ROWS, TAKE
 
-__all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "kernel_source"]
+__all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "interpreter_source"]
 
 STATE = (
     "code", "end", "index", "listed", "v", "g", "size", "guards", "guard_count", "expected", "outputs",
@@ -54,15 +54,15 @@ class Source(NamedTuple):
     externals: tuple[str, ...]
 
 
-def kernel_source(rows: Iterable[int] = ALL_ROWS, orders: Sequence[float] = ()) -> Source:
+def interpreter_source(rows: Iterable[int] = ALL_ROWS, orders: Sequence[float] = ()) -> Source:
     """An interpreter that knows these rows, by their codes, and all that is no row.
 
     `orders` are those that polygamma may have, as its rule depends on it.
     """
     known = sorted(rows)
     codes = [
-        *kernel_products.functions(),
-        *kernel_sums.functions(),
+        *interpreter_products.functions(),
+        *interpreter_sums.functions(),
         _forward(known, orders),
         *(_backward(known, orders, careful) for careful in (False, True)),
         _run(),

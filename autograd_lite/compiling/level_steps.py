@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy
 
-from .array_columns import Column, inner_length
-from .array_kernels import array_kernel, chained
+from .level_columns import Column, inner_length
+from .level_kernels import array_kernel, chained
 
 __all__ = ["Buffers", "Copies", "Rows", "Sums", "Terms"]
 

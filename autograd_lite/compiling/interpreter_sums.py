@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .machine_text import Code
+from .interpreter_text import Code
 from .planning import FIELDS
 
 __all__ = ["AT", "Fields", "first_summand", "functions", "to_first_summand"]

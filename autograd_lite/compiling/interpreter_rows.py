@@ -11,9 +11,9 @@ from typing import Any
 
 from ..ops import Op
 from .building import TapeBuilder
-from .kernel_sums import AT
+from .interpreter_sums import AT
+from .interpreter_text import Code
 from .llvm_text import lowered
-from .machine_text import Code
 from .tape import CHAIN, CODE, ROWS
 from .terms import Term, append
 

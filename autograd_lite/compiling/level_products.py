@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from .array_columns import Column, inner_length
-from .array_steps import Buffers, Run, Sums, Terms
+from .level_columns import Column, inner_length
+from .level_steps import Buffers, Run, Sums, Terms
 
 __all__ = ["Products"]
 

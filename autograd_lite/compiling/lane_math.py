@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from .vector_code import WIDTH, Vector, bits_of, from_bits, integers
+from .lane_vectors import WIDTH, Vector, bits_of, from_bits, integers
 
 __all__ = ["FUNCTIONS"]
 

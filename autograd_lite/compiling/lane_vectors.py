@@ -18,7 +18,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from . import kernel_cache, llvm_engine
+from . import interpreter_code, llvm_engine
 from .llvm_engine import PREFIX
 
 __all__ = ["Code", "Mask", "Vector", "compiled", "has_wide_registers", "kept_or_compiled"]
@@ -312,13 +312,13 @@ def kept_or_compiled(name: str, write: Callable[[], ir.Module], externals: Itera
     machine = _new_machine()
     parts = (name, _source_digest(), machine.triple, *_processor(), str(_binding().llvm_version_info))
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-    path = kernel_cache.cache_folder() / f"lanes-{digest}.o"
-    code = kernel_cache._read(path)
+    path = interpreter_code.cache_folder() / f"lanes-{digest}.o"
+    code = interpreter_code._read(path)
     if code is not None:
         with suppress(Exception):  # whatever is wrong with the file, compiling puts it right
             return _loaded(code, externals)
     code = _object_of(write(), machine)
-    kernel_cache._write(path, code)
+    interpreter_code._write(path, code)
     return _loaded(code, externals)
 
 
@@ -340,8 +340,8 @@ def has_wide_registers() -> bool:
 def _source_digest() -> str:
     """Of the modules that write code for lanes, and of the op table."""
     folder = Path(__file__).parent
-    files = [*sorted(folder.glob("lane_*.py")), *sorted(folder.glob("vector_*.py")),
-             *sorted((folder.parent / "ops").glob("*.py")), folder.parent / "symbols.py"]  # fmt: skip
+    written_by = [*sorted(folder.glob("lane_*.py")), *sorted((folder.parent / "ops").glob("*.py"))]
+    files = [*written_by, folder.parent / "symbols.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

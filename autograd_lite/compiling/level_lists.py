@@ -12,9 +12,9 @@ from typing import Any
 import numpy
 
 from ..ops import Op
-from .array_columns import Column
-from .array_kernels import chained
-from .array_steps import Buffers, Run
+from .level_columns import Column
+from .level_kernels import chained
+from .level_steps import Buffers, Run
 from .tape import ROWS
 
 __all__ = ["Lists", "Lookups"]

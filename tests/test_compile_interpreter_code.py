@@ -15,7 +15,7 @@ from autograd_lite import ops
 pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fast`)")
 pytest.importorskip("numpy")
 
-from autograd_lite.compiling import kernel_cache, kernel_source
+from autograd_lite.compiling import interpreter_code, interpreter_source
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.interpreter import prepare
 from autograd_lite.compiling.tape import CODE
@@ -27,24 +27,24 @@ def small_source(rows, orders):
     """A module that compiles in a moment; each function says which rows it is for."""
     number = sum(rows) + int(100 * sum(orders))
     head = "define i64 @{}(i64 %state) {{ ret i64 {} }}\n"
-    return kernel_source.Source(
-        "".join(head.format(name, number) for name in (*kernel_source.MODES, "run")), ()
+    return interpreter_source.Source(
+        "".join(head.format(name, number) for name in (*interpreter_source.MODES, "run")), ()
     )
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty cache, and a process that has compiled nothing yet."""
-    monkeypatch.setattr(kernel_cache, "_made", {})
-    monkeypatch.setattr(kernel_cache, "kernel_source", small_source)
+    monkeypatch.setattr(interpreter_code, "_made", {})
+    monkeypatch.setattr(interpreter_code, "interpreter_source", small_source)
     monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", str(tmp_path / "kept"))
     return tmp_path / "kept"
 
 
 def fresh(monkeypatch):
     """The interpreter as another process gets it."""
-    monkeypatch.setattr(kernel_cache, "_made", {})
-    native = kernel_cache.interpreter(ROWS)
+    monkeypatch.setattr(interpreter_code, "_made", {})
+    native = interpreter_code.interpreter(ROWS)
     assert native.calls["values"](None) == sum(ROWS)
     return native
 
@@ -109,25 +109,25 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
 
 def test_other_rows_and_another_processor_have_files_of_their_own(folder, monkeypatch):
     fresh(monkeypatch)
-    kernel_cache.interpreter((CODE["mul"],))
-    kernel_cache.interpreter((CODE["polygamma"],), (1.0,))
-    kernel_cache.interpreter((CODE["polygamma"],), (2.0,))
+    interpreter_code.interpreter((CODE["mul"],))
+    interpreter_code.interpreter((CODE["polygamma"],), (1.0,))
+    interpreter_code.interpreter((CODE["polygamma"],), (2.0,))
     assert len(list(folder.iterdir())) == 4
 
 
 def test_threads_compile_once(folder, monkeypatch):
     compiled = []
-    monkeypatch.setattr(kernel_cache, "_native", lambda source: compiled.append(source) or object())
+    monkeypatch.setattr(interpreter_code, "_native", lambda source: compiled.append(source) or object())
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: id(kernel_cache.interpreter(ROWS)), range(32)))
+        found = set(pool.map(lambda _: id(interpreter_code.interpreter(ROWS)), range(32)))
     assert len(compiled) == len(found) == 1
 
 
 def test_processes_start_at_once(tmp_path):
     """Several processes with one empty folder: each gets right numbers, and one file is left."""
     program = (
-        "from autograd_lite.compiling import kernel_cache, kernel_source\n"
-        f"native = kernel_cache.interpreter({ROWS})\n"
+        "from autograd_lite.compiling import interpreter_code, interpreter_source\n"
+        f"native = interpreter_code.interpreter({ROWS})\n"
         "assert native.address"
     )
     setting = {**os.environ, "AUTOGRAD_LITE_CACHE_DIR": str(tmp_path)}
@@ -142,17 +142,17 @@ def test_where_the_folder_is(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "expanduser", lambda self: Path(str(self).replace("~", "home")))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert kernel_cache.cache_folder() == Path("home/.cache/autograd-lite")
+    assert interpreter_code.cache_folder() == Path("home/.cache/autograd-lite")
     monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")
-    assert kernel_cache.cache_folder() == Path("elsewhere/autograd-lite")
+    assert interpreter_code.cache_folder() == Path("elsewhere/autograd-lite")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert kernel_cache.cache_folder() == Path("home/Library/Caches/autograd-lite")
+    assert interpreter_code.cache_folder() == Path("home/Library/Caches/autograd-lite")
     monkeypatch.setattr(sys, "platform", "win32")
-    assert kernel_cache.cache_folder() == Path("home/AppData/Local/autograd-lite")
+    assert interpreter_code.cache_folder() == Path("home/AppData/Local/autograd-lite")
     monkeypatch.setenv("LOCALAPPDATA", "local")
-    assert kernel_cache.cache_folder() == Path("local/autograd-lite")
+    assert interpreter_code.cache_folder() == Path("local/autograd-lite")
     monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", "named")
-    assert kernel_cache.cache_folder() == Path("named")
+    assert interpreter_code.cache_folder() == Path("named")
 
 
 def test_the_whole_interpreter_is_there():

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..ops import TABLE, Op
-from .kernel_rows import computed
-from .kernel_sums import AT
+from .interpreter_rows import computed
+from .interpreter_sums import AT
+from .interpreter_text import Code
 from .llvm_text import number
-from .machine_text import Code
 
 __all__ = [
     "dot_list", "dot_list_back", "list_back", "list_forward", "sum_list", "sum_list_back", "take",

@@ -31,8 +31,8 @@ from collections.abc import Callable, Sequence
 from ..ops.row import RAISED_FOR_IEEE
 from .differentiating import Differentiated, differentiated, expanded_with_legend
 from .kernel import Result
+from .python_careful import missed_guard, replayed
 from .python_text import Lines, functions_of, is_known, unpacked
-from .straight import missed_guard, replayed
 from .tape import Tape
 
 __all__ = ["PythonKernel", "prepare"]

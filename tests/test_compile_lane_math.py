@@ -13,8 +13,8 @@ numpy = pytest.importorskip("numpy")
 
 import llvmlite.binding as llvm  # noqa: E402
 
-from autograd_lite.compiling.vector_code import F64, I64, VOID, WIDTH, Code, compiled, new_module  # noqa: E402
-from autograd_lite.compiling.vector_math import FUNCTIONS  # noqa: E402
+from autograd_lite.compiling.lane_math import FUNCTIONS  # noqa: E402
+from autograd_lite.compiling.lane_vectors import F64, I64, VOID, WIDTH, Code, compiled, new_module  # noqa: E402
 
 INF, NAN = math.inf, math.nan
 EXACT = {

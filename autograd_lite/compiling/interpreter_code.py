@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import llvm_engine
-from .kernel_source import ALL_ROWS, MODES, Source, kernel_source
+from .interpreter_source import ALL_ROWS, MODES, Source, interpreter_source
 
 __all__ = ["Native", "cache_folder", "interpreter"]
 
@@ -76,7 +76,7 @@ def interpreter(rows: Sequence[int] = ALL_ROWS, orders: Sequence[float] = ()) ->
         with _lock:
             native = _made.get(key)
             if native is None:
-                native = _made[key] = _native(kernel_source(rows, orders))
+                native = _made[key] = _native(interpreter_source(rows, orders))
     return native
 
 
