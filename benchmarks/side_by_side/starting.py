@@ -79,11 +79,16 @@ def _from_nothing(
 ) -> None:
     """A row for each engine; with `again` a second one for those that keep something on disk."""
     found: dict[str, list[dict[str, Any]]] = {}
+    slow: set[str] = set()
     for _ in range(rounds):
         for module in modules:
             for name in _plainly(getattr(module, workload, lambda work: {})(work)):
+                if name in slow:
+                    continue
                 for label, entry in _started(module, workload, name, runs, again):
                     found.setdefault(label, []).append(entry)
+                    if entry.get("seconds", math.inf) + entry.get("imports", 0.0) > 1.0:
+                        slow.add(name)  # once is enough
     engines = [
         Engine(run=lambda: None, numbers=lambda entry=entries[0]: entry["numbers"], name=name)
         for name, entries in found.items()

@@ -13,7 +13,7 @@ NAME, NEEDS = "microgpt style", "autograd_lite"
 IMPORT = ""
 LARGEST_BATCH = 64
 LEFT_OUT = {"batch": f"batches above {LARGEST_BATCH}: a graph for each sample"}
-LARGEST_GRAPH = {NAME: 1_000_000}
+LARGEST_GRAPH = {NAME: 100_000}
 
 
 def way() -> Way:

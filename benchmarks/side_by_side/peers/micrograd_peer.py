@@ -19,7 +19,7 @@ NAME, NEEDS = "micrograd", "micrograd"
 IMPORT = "micrograd.nn"
 LARGEST_BATCH = 64
 LEFT_OUT = {"batch": f"batches above {LARGEST_BATCH}: a graph for each sample"}
-LARGEST_GRAPH = {NAME: 100_000}
+LARGEST_GRAPH = {NAME: 10_000}
 
 
 def way() -> Way:
