@@ -118,6 +118,12 @@ def test_verify_finds_what_is_not_the_same_at_each_call(f):
     g(2.0)  # verified no more
 
 
+def test_verify_finds_a_clock_that_moves_by_less_than_rounding_may():
+    g = compiled(lambda x: x * time.time(), verify=1)
+    with pytest.raises(CompileError, match="something else when it was run again"):
+        g(2.0)
+
+
 def test_verify_finds_a_branch_on_a_value_from_outside_that_was_computed_there():
     inside = [Value(1.0)]
     g = compiled(lambda x: x * 2.0 if inside[0].detach() > 0.0 else x * 3.0, verify=10)

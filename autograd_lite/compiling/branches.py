@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .recorded import Trace
     from .row_traces import Total
 
-__all__ = ["FEW", "Branch", "same_program"]
+__all__ = ["FEW", "Branch"]
 
 _SMALL = 200
 
@@ -229,17 +229,3 @@ class Branch:
         if not self.draws:
             return [*row, *shared, *parameters]
         return [*row[: self.columns], *shared, *row[self.columns :], *parameters]
-
-
-def same_program(one: Tape, other: Tape) -> bool:
-    """Whether two tapes compute the same from the same leaves."""
-    return (
-        one.inputs == other.inputs
-        and list(map(id, one.parameters)) == list(map(id, other.parameters))
-        and one.codes == other.codes
-        and one.starts == other.starts
-        and one.operands == other.operands
-        and one.outputs == other.outputs
-        and one.constants.tobytes() == other.constants.tobytes()
-        and [guard[:2] for guard in one.guards] == [guard[:2] for guard in other.guards]
-    )

@@ -13,8 +13,9 @@ from typing import Any
 from ..engine import Value
 from ..errors import CompileError
 from .arguments import flatten_call
-from .branches import Branch, same_program
+from .branches import Branch
 from .choosing import check_executor
+from .tape import same_program
 from .tracer import trace
 
 __all__ = ["RowTraces", "Total"]

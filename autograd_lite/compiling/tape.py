@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..engine import Value
     from ..sources import Place
 
-__all__ = ["CHAIN", "CODE", "ROWS", "TAKE", "Guard", "Tape", "passes"]
+__all__ = ["CHAIN", "CODE", "ROWS", "TAKE", "Guard", "Tape", "passes", "same_program"]
 
 ROWS: tuple[Op, ...] = tuple(TABLE.values())
 CODE: dict[str, int] = {row.name: code for code, row in enumerate(ROWS)}
@@ -91,3 +91,17 @@ class Tape:
     def operands_of(self, operation: int) -> Sequence[int]:
         """The nodes that operation `operation` reads, immediates included."""
         return self.operands[self.starts[operation] : self.starts[operation + 1]]
+
+
+def same_program(one: Tape, other: Tape) -> bool:
+    """Whether two tapes compute the same from the same leaves."""
+    return (
+        one.inputs == other.inputs
+        and list(map(id, one.parameters)) == list(map(id, other.parameters))
+        and one.codes == other.codes
+        and one.starts == other.starts
+        and one.operands == other.operands
+        and one.outputs == other.outputs
+        and one.constants.tobytes() == other.constants.tobytes()
+        and [guard[:2] for guard in one.guards] == [guard[:2] for guard in other.guards]
+    )

@@ -8,6 +8,9 @@ from typing import Any
 
 from ..errors import CompileError
 from .asking import Given, Question, Values
+from .calls import with_numbers
+from .tape import same_program
+from .tracer import trace
 
 __all__ = ["verified"]
 
@@ -20,7 +23,7 @@ def verified(question: Question, given: Given) -> Any:
     """The compiled answer, when the function itself gives the same. Raises `CompileError` if it does not.
 
     The function runs first: what it changes (a counter, a file) is then seen by the run that is recorded.
-    Nothing is compared where the function draws random numbers by its own layers (dropout), which it does
+    No numbers are compared where the function draws random numbers by its own layers (dropout), which it does
     anew in each run, nor where an argument is a Value.
     """
     if given.arguments is not None:
@@ -30,8 +33,14 @@ def verified(question: Question, given: Given) -> Any:
     answer = question.answer(given)
     if isinstance(question, Values) and len(given.family.replays) > before:
         answer = question.answer(given)  # the first answer was the function's own; now the replay's
-    if any(replay.draws for replay in given.family.replays):
-        return answer
+    if not any(replay.draws for replay in given.family.replays):
+        _compare(answer, eager, given)
+    _run_twice(given)
+    return answer
+
+
+def _compare(answer: Any, eager: Any, given: Given) -> None:
+    """Raise `CompileError` unless both have the same numbers, but for rounding."""
     numbers, expected = list(_numbers(answer)), list(_numbers(eager))
     name = getattr(given.function, "__name__", "the function")
     if len(numbers) != len(expected):
@@ -46,7 +55,16 @@ def verified(question: Question, given: Given) -> Any:
             raise CompileError(
                 f"{name} gave {wanted!r} when it was run, and {got!r} compiled{where}: {_REASONS}"
             )
-    return answer
+
+
+def _run_twice(given: Given) -> None:
+    """Raise `CompileError` unless two runs record the same: a clock moves by less than rounding may."""
+    arguments = with_numbers(given.family.arguments, given.numbers)
+    first, second = (trace(given.function, arguments).tape for _ in range(2))
+    if not same_program(first, second):
+        name = getattr(given.function, "__name__", "the function")
+        raise CompileError(f"{name} computed something else when it was run again on the same numbers: "
+                           f"{_REASONS}")
 
 
 _REASONS = (
