@@ -14,8 +14,8 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "JAX_ENABLE_X64": "1",
 }
-"""For BLAS and PyTorch, to be set before they are imported. JAX keeps its own threads: with XLA limited to one
-it takes up to twice as long here, and a peer is measured at its best."""
+"""For BLAS and PyTorch, to be set before they are imported. JAX keeps its own threads: with XLA limited to
+one it takes up to twice as long, and a peer is measured at its best."""
 
 PACKAGES = (
     "autograd-lite", "numpy", "numba", "llvmlite", "micrograd", "autograd", "xad", "casadi", "torch", "jax",

@@ -29,7 +29,7 @@ def machine(described: dict[str, Any]) -> str:
     return (
         f"{described['cpu']}, {described['cores']} cores{vectors}; {described['system']}\n"
         f"Python {described['python']}; {versions}\n"
-        "float64; one thread (JAX has its own, and rows that say so); guards on; medians of interleaved rounds"
+        "float64; one thread, but for JAX and rows that say so; guards on; medians of interleaved rounds"
     )
 
 
