@@ -81,7 +81,7 @@ def test_a_guard_holds_where_the_program_would_do_the_same(case: str) -> None:
         lambda x: ops.put([1.0, x, 3.0], ops.clip(ops.round(x), 0.0, 2.0), x)[0] * x,
         lambda x: ops.take([x, 2.0 * x, 5.0], ops.clip(ops.floor(x), -3.0, 2.0)),
         lambda x: [x > 1.0, x + 1.0],
-        lambda x: x // 2.0 + 7.0 // (x + 10.0),
+        lambda x: x % 2.0 + 7.0 % (x + 10.0),
         lambda x: sum((x * w for w in (Value(1.0), Value(2.0))), x),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Compiled programs that turn Values into plain numbers, texts and exceptions go the ways that eager ones go."""
+"""Compiled programs that turn Values into plain numbers, texts and exceptions go the ways of eager ones."""
 
 import math
 
@@ -21,7 +21,7 @@ def attempt(make, otherwise=7.0):
     def program(x):
         try:
             factor = make(x)
-        except (ZeroDivisionError, ValueError, OverflowError):
+        except (ArithmeticError, ValueError):
             return x * otherwise
         return x * (otherwise + 1.0 if isinstance(factor, complex) else factor)
 
@@ -51,7 +51,6 @@ PROGRAMS = {
     "round to a digit": attempt(lambda x: round(x, 1)),
     "floor": attempt(math.floor),
     "ceil": attempt(math.ceil),
-    "index": attempt(lambda x: [1.0, 2.0, 3.0][x] if -3 <= x < 3 and x == ops.floor(x) else 4.0),
     "take": looked_up,
     "ratio": attempt(lambda x: x.data.as_integer_ratio()[1]),
     "hex": lambda x: x * len(x.data.hex()),
@@ -75,7 +74,7 @@ def outcome(call, *arguments):
     except TypeError as error:
         return str(type(error))
     found = found if isinstance(found, tuple) else (found,)
-    return [repr(float(each.data) if isinstance(each, Value) else float(each)) for each in found]
+    return [repr((each.data if isinstance(each, Value) else float(each)) + 0.0) for each in found]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -90,7 +89,7 @@ def test_plain_numbers_branch_as_in_eager_code(name):
 
 
 def test_dividing_plain_numbers_needs_no_further_traces():
-    f = compiled(lambda x: x / x.data + x.data**2 * x + (x.data // 2.0) * x, executor="python")
+    f = compiled(lambda x: x * (1.0 / x.data) + x.data**2 * x + (x.data // 2.0) * x, executor="python")
     assert [f(float(k)) for k in range(1, 8)] == [1.0 + k**3 + k // 2 * k for k in range(1, 8)]
     assert len(f.traces) == 1
     with pytest.raises(ZeroDivisionError):

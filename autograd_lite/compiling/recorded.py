@@ -149,15 +149,19 @@ def _leaf_text(tape: Tape, node: int) -> str:
 
 
 def result_of(
-    result: Any, title: str, node_of: Callable[[Value], int]
+    result: Any, title: str, node_of: Callable[[Value], int], constant: Callable[[float], int] | None = None
 ) -> tuple[list[int], list[float], Rebuild]:
     """What a function returned: the outputs' nodes, their numbers, and what puts others in their place.
 
-    Raises `ValueTypeError` for a result that is no number or structure of numbers, `GraphError` for one that
-    has nothing to do with the arguments.
+    `constant` gives the node of a plain number, where such a result may depend on the arguments after all:
+    by the way in which the program branched. Raises `ValueTypeError` for a result that is no number or
+    structure of numbers, `GraphError` for one that has nothing to do with the arguments.
     """
     found = _Outputs(title, node_of)
     rebuild = found.part(result)
+    if not found.nodes and constant is not None:
+        found.constant = constant
+        rebuild = found.part(result)
     if not found.nodes:
         raise GraphError(
             f"{title} returned {result!r:.60}, which was not computed from its arguments or from any Value: "
@@ -171,6 +175,8 @@ class _Outputs:
 
     def __init__(self, title: str, node_of: Callable[[Value], int]) -> None:
         self.title, self.node_of = title, node_of
+        self.constant: Callable[[float], int] | None = None
+        """If given, plain numbers are outputs, too."""
         self.nodes: list[int] = []
         self.numbers: list[float] = []
 
@@ -196,7 +202,7 @@ class _Outputs:
         return self._fixed(result)
 
     def _array(self, array: Any) -> Rebuild:
-        if array.dtype.kind != "O":
+        if array.dtype.kind != "O" and self.constant is None:
             return lambda rest: array.copy()
         cells, shape = [self.part(cell) for cell in array.ravel().tolist()], array.shape
 
@@ -209,12 +215,16 @@ class _Outputs:
 
     def _fixed(self, result: Any) -> Rebuild:
         """A part that is the same at every replay."""
-        if result is not None and not isinstance(result, (str, bool)):
+        if result is not None and not isinstance(result, str):
             try:
-                as_number(result)
+                number = as_number(result)
             except ValueTypeError:
                 raise ValueTypeError(
                     f"{self.title} returned {result!r:.60}, a {type(result).__name__}: return Values, or "
                     "lists, tuples, dicts and arrays of them"
                 ) from None
+            if self.constant is not None:
+                self.nodes.append(self.constant(number))
+                self.numbers.append(number)
+                return (lambda rest: next(rest) != 0.0) if isinstance(result, bool) else next
         return lambda rest: result

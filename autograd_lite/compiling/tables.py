@@ -53,7 +53,11 @@ def put(index: Traced, table: Any, value: Any) -> list[Any]:
 
 
 def _checked(index: Traced, table: Any) -> None:
-    ops.take(range(len(table)), index._data)  # raises for an index that is not whole or outside
+    try:
+        ops.take(range(len(table)), index._data)  # raises for an index that is not whole or outside
+    except ArgumentError:
+        index.__float__()  # that it did may be a branch of the program
+        raise
 
 
 def _merged(entries: list[Any], column: Callable[[Sequence[Any]], Any], otherwise: Callable[[], Any]) -> Any:

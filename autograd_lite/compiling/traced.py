@@ -8,10 +8,12 @@ and `Number` what stands for a plain number that was read from a traced Value (`
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import ops
 from ..engine import Value
+from ..modes import current_mode
 from ..ops import Op
 from ..protocols import _rounded_to, _truncated_to
 from ..rules import LEAF
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Condition", "Number", "Traced", "traced"]
 
 new = object.__new__
+Bounds = Callable[[int], "list[tuple[str, float]]"]
 _ALL_WHOLE = 2.0**53  # from here on every float is a whole number, and its neighbours are further than 1 away
 
 
@@ -101,6 +104,7 @@ class Traced(Value):
         return self._tracer.detached(self)
 
     def __repr__(self) -> str:
+        self._told("repr({})")
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._data}, traced{label})"
 
@@ -126,19 +130,6 @@ class Traced(Value):
     def _put(self, table: Any, value: Any) -> Any:
         return self._tracer.put(self, table, value)
 
-    def __floordiv__(self, other: Any) -> Any:
-        """As Python has it for floats: the quotient that leaves `a % b` as the rest."""
-        return ops.round((self - self % other) / other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return ops.round((other - other % self) / self)
-
-    def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return other // self, other % self
-
     # --- questions ------------------------------------------------------------------------------------------
 
     __hash__ = object.__hash__  # by identity, as of any Value
@@ -152,46 +143,46 @@ class Traced(Value):
         self._tracer.guard(self._tracer.own(self), self._data, words, self._index)
         return self._data
 
-    def _within(self, words: str, *bounds: tuple[str, float]) -> None:
-        """Guard that the number stays within these bounds."""
-        if abs(self._data) >= _ALL_WHOLE:
+    def _told(self, words: str) -> None:
+        """The same for what becomes text, which an error message of later may want, too."""
+        if current_mode().tracer is self._tracer:
             self._is(words)
-            return
-        for op, number in bounds:
-            self._tracer.holds(self, op, number, words, self._index)
+
+    def _whole(self, words: str, convert: Callable[[float], int], bounds: Bounds) -> int:
+        """A whole number near it; the guard is that it stays within the bounds of that."""
+        number = self._data
+        if not abs(number) < _ALL_WHOLE:  # NaN and infinity, too, which no whole number is near
+            self._is(words)
+            return convert(number)
+        whole = convert(number)
+        for op, bound in bounds(whole):
+            self._tracer.holds(self, op, bound, words, self._index)
+        return whole
 
     def __float__(self) -> float:
         return self._is("float({})")
 
     def __int__(self) -> int:
-        number = int(self._data)
-        self._within("int({})", *_truncated_to(number))
-        return number
+        return self._whole("int({})", int, _truncated_to)
 
     __trunc__ = __int__
 
     def __index__(self) -> int:
-        if self._data != self._data // 1:
-            raise TypeError(f"{self._data!r} is not a whole number, and cannot be an index or a length")
-        return int(self._is("index {}"))
+        number = self._is("index {}")
+        if not number.is_integer():
+            raise TypeError(f"{number!r} is not a whole number, and cannot be an index or a length")
+        return int(number)
 
     def __round__(self, digits: int | None = None) -> float:
-        number = round(self._data, digits)
         if digits is not None:
-            self._is("round({}, …)")
-        else:
-            self._within("round({})", *_rounded_to(number))
-        return number
+            return round(self._is("round({}, …)"), digits)
+        return self._whole("round({})", round, _rounded_to)
 
     def __floor__(self) -> int:
-        number = math.floor(self._data)
-        self._within("math.floor({})", (">=", number), ("<", number + 1))
-        return number
+        return self._whole("math.floor({})", math.floor, lambda whole: [(">=", whole), ("<", whole + 1)])
 
     def __ceil__(self) -> int:
-        number = math.ceil(self._data)
-        self._within("math.ceil({})", (">", number - 1), ("<=", number))
-        return number
+        return self._whole("math.ceil({})", math.ceil, lambda whole: [(">", whole - 1), ("<=", whole)])
 
     def __format__(self, spec: str) -> str:
         return format(self._is(f"format({{}}, {spec!r})"), spec) if spec else str(self)
@@ -211,8 +202,24 @@ class Condition(Traced):
         self._tracer.guard(self._tracer.own(self), self._data, "{}", self._index)
         return outcome
 
+    def __hash__(self) -> int:
+        return hash(bool(self))
+
+    def __xor__(self, other: Any) -> Any:
+        if not isinstance(other, (bool, Condition)):
+            return NotImplemented
+        return ops.not_equal(self, other)
+
+    __rxor__ = __xor__
+
     def __repr__(self) -> str:
-        return f"{self._data != 0.0} (traced)"
+        self._told("{}")
+        return str(self._data != 0.0)
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(bool(self), spec)
 
 
 class Number(Traced):
@@ -243,14 +250,22 @@ class Number(Traced):
         return hash(self._is("hash({})"))
 
     def __repr__(self) -> str:
+        self._told("str({})")
         return repr(self._data)
 
-    def __str__(self) -> str:
-        return str(self._is("str({})"))
+    __str__ = __repr__
+
+    def hex(self) -> str:
+        """As of a float; a guard."""
+        return self._is("{}.hex()").hex()
+
+    def as_integer_ratio(self) -> tuple[int, int]:
+        """As of a float; a guard."""
+        return self._is("{}.as_integer_ratio()").as_integer_ratio()
 
     def is_integer(self) -> bool:
         """Whether it is a whole number; a guard."""
-        return bool(self == self // 1.0)
+        return bool(self % 1.0 == 0.0)
 
     @property
     def real(self) -> Any:

@@ -27,6 +27,7 @@ from ..ops.row import as_number
 from ..protocols import asked_instead
 from ..rules import LEAF
 from ..sources import source_place
+from . import as_floats
 from .arguments import Arguments
 from .building import TapeBuilder
 from .guard_words import with_words
@@ -45,6 +46,7 @@ _ASKED = {">": ops.greater, ">=": ops.greater_equal, "<": ops.less, "<=": ops.le
           "==": ops.equal, "!=": ops.not_equal}  # fmt: skip
 
 install()
+as_floats.install()
 
 
 def current_tracer() -> Tracer | None:
@@ -72,10 +74,11 @@ def trace(f: Callable[..., Any], arguments: Arguments, *, sources: bool = False)
     try:
         gc.disable()  # many new objects and no garbage: looking for some would take half of the time
         with record_on(tracer):
-            returned = f(*args, **kwargs)
-            nodes, numbers, rebuild = result_of(returned, tracer.title, tracer.leaf)
+            result = f(*args, **kwargs)
+            constant = tracer.constant if tracer.builder._guards else None
+            outputs = result_of(result, tracer.title, tracer.leaf, constant)
             tracer.finish()
-        return tracer.recorded(nodes, numbers, rebuild)
+        return tracer.recorded(*outputs)
     finally:
         tracer.close()
         if collecting:
@@ -326,7 +329,7 @@ class Tracer:
     def guard(self, node: int, expected: float, words: str = "", about: int = -1) -> None:
         """Guard that a node has this number; each node once."""
         if node not in self.builder._guards:
-            self.builder.guard(node, expected, "", source_place())
+            self.builder.guard(node, expected, place=source_place())
             if words:
                 self.asked[node] = words, about
 
