@@ -18,6 +18,7 @@ pytest.importorskip("numpy")
 from autograd_lite.compiling import interpreter_code, interpreter_source
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.interpreter import prepare
+from autograd_lite.compiling.llvm_cache import cache_folder
 from autograd_lite.compiling.tape import CODE
 
 ROWS = (CODE["mul"], CODE["tanh"])
@@ -128,7 +129,7 @@ def test_processes_start_at_once(tmp_path):
     program = (
         "from autograd_lite.compiling import interpreter_code, interpreter_source\n"
         f"native = interpreter_code.interpreter({ROWS})\n"
-        "assert native.address"
+        "assert native.calls"
     )
     setting = {**os.environ, "AUTOGRAD_LITE_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-c", program]
@@ -142,17 +143,17 @@ def test_where_the_folder_is(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "expanduser", lambda self: Path(str(self).replace("~", "home")))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert interpreter_code.cache_folder() == Path("home/.cache/autograd-lite")
+    assert cache_folder() == Path("home/.cache/autograd-lite")
     monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")
-    assert interpreter_code.cache_folder() == Path("elsewhere/autograd-lite")
+    assert cache_folder() == Path("elsewhere/autograd-lite")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert interpreter_code.cache_folder() == Path("home/Library/Caches/autograd-lite")
+    assert cache_folder() == Path("home/Library/Caches/autograd-lite")
     monkeypatch.setattr(sys, "platform", "win32")
-    assert interpreter_code.cache_folder() == Path("home/AppData/Local/autograd-lite")
+    assert cache_folder() == Path("home/AppData/Local/autograd-lite")
     monkeypatch.setenv("LOCALAPPDATA", "local")
-    assert interpreter_code.cache_folder() == Path("local/autograd-lite")
+    assert cache_folder() == Path("local/autograd-lite")
     monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", "named")
-    assert interpreter_code.cache_folder() == Path("named")
+    assert cache_folder() == Path("named")
 
 
 def test_the_whole_interpreter_is_there():

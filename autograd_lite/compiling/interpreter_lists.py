@@ -110,7 +110,7 @@ def list_back(code: Code, row: Op, careful: bool) -> None:
         if local == "1.0":
             code.increase("%g", slot, u)
         else:
-            code.increase("%g", slot, code._chained(u, local) if careful else code.fmul(u, local))
+            code.increase("%g", slot, code.chained(u, local) if careful else code.fmul(u, local))
 
 
 _Slope = Callable[[str, str], str]
@@ -219,7 +219,7 @@ def dot_list_back(code: Code, careful: bool) -> None:
     """The way back of DOT_LIST."""
     a, b, u = code.field("%p", AT["a"]), code.field("%p", AT["b"]), code.load("%g", "%t")
     _init_back(code, u)
-    product = code._chained if careful else code.fmul
+    product = code.chained if careful else code.fmul
     with code.loop(0, "%n") as each:
         x, z = _slot(code, a, each.index), _slot(code, b, each.index)
         for to, of, list_at in ((x, z, a), (z, x, b)):

@@ -215,7 +215,7 @@ def _dot_back(name: str, careful: bool) -> Code:
     code = Code(name, ["i64 %p", "i64 %v", "i64 %g"])
     f = Fields(code, "count target a sa b sb rows ra rb init ri active")
     to_a, to_b = code.has_bit(f.active, 1), code.has_bit(f.active, 2)
-    product: Callable[[str, str], str] = code._chained if careful else code.fmul
+    product: Callable[[str, str], str] = code.chained if careful else code.fmul
     with code.loop(0, f.rows, carried=[("i64", f.a), ("i64", f.b)]) as row:
         a, b = row.values
         u = code.load("%g", code.plus(f.target, row.index))

@@ -125,7 +125,7 @@ def go_forward(code: Code, op: int, after: str, orders: Sequence[float]) -> None
     """The handler of a row of fixed arity: from %v to %v; %n results of the instruction at %p."""
     if op == CHAIN:
         run = _run(code, op, 2, after)
-        code.store(code._chained(*(code.load("%v", slot) for slot in run.slots)), "%v", run.target)
+        code.store(code.chained(*(code.load("%v", slot) for slot in run.slots)), "%v", run.target)
         run.close()
         return
     row = ROWS[op]
@@ -169,7 +169,7 @@ def go_back(code: Code, op: int, after: str, orders: Sequence[float], careful: b
             code.increase("%g", run.slots[k], u if always[k] == 1.0 else code.value(f"fneg double {u}"))
             return
         local = computed(code, _slope(row, k, None if order is None else (order,)), given)[0]
-        code.increase("%g", run.slots[k], code._chained(u, local) if careful else code.fmul(u, local))
+        code.increase("%g", run.slots[k], code.chained(u, local) if careful else code.fmul(u, local))
 
     if static:
         _cases(code, row, given[-2], orders, lambda order: write(0, order))
@@ -193,5 +193,5 @@ def _chain_back(code: Code, after: str, careful: bool) -> None:
     for k, slot in enumerate(run.slots):
         with code.when(code.has_bit(active, 1 << k)):
             local = code.chosen(cut, "0.0", factors[1 - k], "double")
-            code.increase("%g", slot, code._chained(u, local) if careful else code.fmul(u, local))
+            code.increase("%g", slot, code.chained(u, local) if careful else code.fmul(u, local))
     run.close()

@@ -29,12 +29,12 @@ from .lane_vectors import (
     VOID,
     WIDTH,
     Code,
-    Compiled,
     Mask,
     Vector,
     kept_or_compiled,
     new_module,
 )
+from .llvm_cache import MachineCode
 from .planning import FIELDS
 
 __all__ = ["JOB", "batch_address", "driver"]
@@ -340,13 +340,13 @@ def batch_address() -> int:
     return _driver().address("batch")
 
 
-def _driver() -> Compiled:
+def _driver() -> MachineCode:
     with _lock:
         return _compiled_driver()
 
 
 @cache
-def _compiled_driver() -> Compiled:
+def _compiled_driver() -> MachineCode:
     return kept_or_compiled("driver", _module)
 
 

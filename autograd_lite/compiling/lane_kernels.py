@@ -19,7 +19,8 @@ from ..symbols import Symbol
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
 from .lane_shapes import Shape, add_to_shared, gather_slot
-from .lane_vectors import Code, Compiled, Vector, kept_or_compiled, new_module
+from .lane_vectors import Code, Vector, kept_or_compiled, new_module
+from .llvm_cache import MachineCode
 from .planning import BROADCAST
 from .tape import CHAIN, ROWS, TAKE
 
@@ -158,12 +159,12 @@ def _writer(key: Key) -> Callable[[Any, Code], None]:
 
 
 _addresses: dict[Key, int] = {}
-_kept: list[Compiled] = []
+_kept: list[MachineCode] = []
 _lock = threading.Lock()
 
 
 def kernel_addresses(keys: Iterable[Key]) -> dict[Key, int]:
-    """Where each kernel begins. Compiled code is kept: it is small, and other plans use it."""
+    """Where each kernel begins. MachineCode code is kept: it is small, and other plans use it."""
     wanted = set(keys)
     with _lock:
         for key in wanted - _addresses.keys():

@@ -7,27 +7,24 @@ or eight registers, as the processor has them; so several chains of instructions
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 
-from . import interpreter_code, llvm_engine
-from .llvm_engine import PREFIX
+from . import llvm_cache, llvm_engine
+from .llvm_cache import MachineCode
 
 __all__ = ["Code", "Mask", "Vector", "compiled", "has_wide_registers", "kept_or_compiled"]
 
 WIDTH = 16
-F64, I64, I32, I8, BIT, VOID = (
-    ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(8), ir.IntType(1), ir.VoidType(),
-)  # fmt: skip
-VECTOR, BITS, MASK = (ir.VectorType(each, WIDTH) for each in (F64, I64, BIT))
+F64, I64, I32, BIT, VOID = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1), ir.VoidType()
+VECTOR, BITS = (ir.VectorType(each, WIDTH) for each in (F64, I64))
 
 
 class Code:
@@ -104,7 +101,7 @@ class Loop:
     def __init__(
         self, code: Code, start: ir.Value, stop: ir.Value, step: int, carried: Sequence[ir.Value]
     ) -> None:
-        self._code, self._step, self._stop = code, step, stop
+        self._code, self._step = code, step
         b = code.builder
         before = b.block
         self._head = b.append_basic_block("loop")
@@ -271,69 +268,30 @@ def bits_of(number: float) -> int:
     return int(struct.unpack("<q", struct.pack("<d", number))[0])
 
 
-class Compiled:
-    """Machine code; it lives as long as this object."""
-
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
-
-    def address(self, name: str) -> int:
-        """Where a function begins."""
-        return int(self._engine.get_function_address(name))
-
-    def function(self, name: str, *arguments: Any, result: Any = None) -> Callable[..., Any]:
-        """A function that can be called; it releases the interpreter's lock."""
-        kind = ctypes.CFUNCTYPE(result, *arguments)
-        call = kind(self.address(name))
-        call.engine = self  # type: ignore[attr-defined]  # keeps the code alive
-        return call
-
-
 def new_module(name: str) -> ir.Module:
     """An empty module."""
     module = ir.Module(name)
-    module.triple = llvm_engine._binding().get_default_triple()
+    module.triple = llvm_engine.binding().get_default_triple()
     return module
 
 
-def compiled(module: ir.Module, features: str | None = None, externals: Iterable[str] = ()) -> Compiled:
-    """The machine code of a module, for this processor (or with these features of it only).
-
-    `externals` are the C functions that it calls, with `PREFIX` before their names.
-    """
-    return _loaded(_object_of(module, _new_machine(features)), externals)
+def compiled(module: ir.Module, features: str | None = None, externals: Iterable[str] = ()) -> MachineCode:
+    """The machine code of a module, see `llvm_cache.compiled`."""
+    return llvm_cache.compiled(str(module), externals, features)
 
 
-def kept_or_compiled(name: str, write: Callable[[], ir.Module], externals: Iterable[str] = ()) -> Compiled:
-    """The same, from the user's cache folder if code of this name is there for these versions and processor.
+def kept_or_compiled(name: str, write: Callable[[], ir.Module], externals: Iterable[str] = ()) -> MachineCode:
+    """The same, from the user's cache folder if it is there.
 
     `name` says all that the module depends on, but for the source of this package's modules for lanes.
     """
-    machine = _new_machine()
-    parts = (name, _source_digest(), machine.triple, *_processor(), str(_binding().llvm_version_info))
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-    path = interpreter_code.cache_folder() / f"lanes-{digest}.o"
-    code = interpreter_code._read(path)
-    if code is not None:
-        with suppress(Exception):  # whatever is wrong with the file, compiling puts it right
-            return _loaded(code, externals)
-    code = _object_of(write(), machine)
-    interpreter_code._write(path, code)
-    return _loaded(code, externals)
-
-
-def _binding() -> Any:
-    return llvm_engine._binding()
-
-
-@cache
-def _processor() -> tuple[str, str]:
-    return _binding().get_host_cpu_name(), _binding().get_host_cpu_features().flatten()
+    depends_on = "\0".join((name, _source_digest()))
+    return llvm_cache.kept_or_compiled("lanes", depends_on, lambda: str(write()), externals)
 
 
 def has_wide_registers() -> bool:
     """Whether the processor has the 32 registers of 512 bits of AVX-512."""
-    return "+avx512f" in _processor()[1].split(",")
+    return "+avx512f" in llvm_cache.processor()[1].split(",")
 
 
 @cache
@@ -343,31 +301,3 @@ def _source_digest() -> str:
     written_by = [*sorted(folder.glob("lane_*.py")), *sorted((folder.parent / "ops").glob("*.py"))]
     files = [*written_by, folder.parent / "symbols.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def _new_machine(features: str | None = None) -> Any:
-    processor, own = _processor()
-    return (
-        _binding()
-        .Target.from_default_triple()
-        .create_target_machine(cpu=processor, features=own if features is None else features, opt=2, jit=True)
-    )
-
-
-def _object_of(module: ir.Module, machine: Any) -> bytes:
-    return bytes(machine.emit_object(_binding().parse_assembly(str(module))))
-
-
-@cache
-def _add_symbol(name: str) -> None:
-    _binding().add_symbol(PREFIX + name, llvm_engine._address(name))
-
-
-def _loaded(code: bytes, externals: Iterable[str]) -> Compiled:
-    binding = _binding()
-    for external in externals:
-        _add_symbol(external)
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _new_machine())
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return Compiled(engine)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 
-__all__ = ["NativeFunction", "available", "compiled", "pointer"]
+__all__ = ["NativeFunction", "address_of", "available", "binding", "compiled", "pointer"]
 
 PREFIX = "autograd_lite_"
 """Before the names of C functions: LLVM must not know them, or it would put in what it likes better."""
@@ -42,13 +42,13 @@ def available() -> bool:
 
 
 @cache
-def _binding() -> Any:
+def binding() -> Any:
     """llvmlite's binding, made ready. Raises `ArgumentError` if it is not installed."""
     try:
         import llvmlite.binding as llvm
     except ImportError:
         raise ArgumentError(
-            "the executor 'llvm' needs llvmlite: pip install 'autograd-lite[fast]', "
+            "machine code needs llvmlite: pip install 'autograd-lite[fast]', "
             "or choose executor='python'"
         ) from None
     with suppress(RuntimeError):  # from 0.45 on there is nothing to initialise, and it says so
@@ -61,11 +61,11 @@ def _binding() -> Any:
 @cache
 def pointer() -> str:
     """How a pointer to a double is written: in LLVM 16 and later pointers have no type."""
-    return "ptr" if _binding().llvm_version_info[0] >= 16 else "double*"
+    return "ptr" if binding().llvm_version_info[0] >= 16 else "double*"
 
 
 @cache
-def _address(name: str) -> int:
+def address_of(name: str) -> int:
     """Where a function of C's mathematics is, the one that Python's `math` calls."""
     for library in _libraries():
         with suppress(AttributeError):
@@ -90,10 +90,10 @@ def compiled(
     `arguments` are ctypes types, `externals` the C functions that the source calls (with `PREFIX` before
     their names), and `level` says how much LLVM optimises machine code. Calls release the GIL.
     """
-    llvm = _binding()
+    llvm = binding()
     with _lock:
         for external in externals:
-            llvm.add_symbol(PREFIX + external, _address(external))
+            llvm.add_symbol(PREFIX + external, address_of(external))
         module = llvm.parse_assembly(source)
         machine = llvm.Target.from_default_triple().create_target_machine(opt=level, jit=True)
         engine = llvm.create_mcjit_compiler(module, machine)

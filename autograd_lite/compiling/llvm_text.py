@@ -168,7 +168,7 @@ class Writer:
             numbers.add(self._taken([double(operand) for operand in operands]))
             return
         if code == CHAIN:
-            numbers.add(self._chained(*map(double, operands)))
+            numbers.add(self.chained(*map(double, operands)))
             return
         kind, word = _kind(code)
         if kind == "arithmetic":
@@ -188,7 +188,7 @@ class Writer:
         else:
             numbers.add(self.call(word, [double(operand) for operand in operands]))
 
-    def _chained(self, upstream: str, local: str) -> str:
+    def chained(self, upstream: str, local: str) -> str:
         """The product of the chain rule (`rules.chain`): 0 where it is NaN for a zero."""
         product = self.value(f"fmul double {upstream}, {local}")
         nothing = self.value(f"fcmp uno double {product}, {product}")
