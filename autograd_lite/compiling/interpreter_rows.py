@@ -94,7 +94,7 @@ class Run:
         code = self.code
         left = code.plus(self._names[0], -1)
         more = f"{self.name}.more"
-        code.line(f"br i1 {code.asks('eq', left, 0)}, label %{self.after}, label %{more}")
+        code.branch(code.asks("eq", left, 0), self.after, more)
         code.label(more)
         steps = [code.field("%p", AT[step]) for step in self._steps]
         moved = [code.plus(slot, step) for slot, step in zip(self.slots, steps, strict=True)]

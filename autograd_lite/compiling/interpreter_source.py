@@ -162,7 +162,7 @@ def _single(code: Code, back: bool) -> None:
     """
     single = code.both(code.asks("eq", "%n", 1), code.asks("eq", "%exact", 0))
     single = code.both(single, code.asks("sge", code.field("%p", AT["init"]), 0))
-    code.line(f"br i1 {single}, label %single, label %product")
+    code.branch(single, "single", "product")
     code.label("single")
     run = Run(code, "single", ("a", "b", "init"), ("ra", "rb", "ri"), "after", code.field("%p", AT["rows"]))
     a, b, init = run.slots
@@ -309,7 +309,7 @@ def _check_guards(code: Code, at: dict[str, str]) -> None:
         holds = code.either(code.asks("eq", *bits), code.both(*strange))
         miss = code.fresh("missed")
         on = code.fresh("holds")
-        code.line(f"br i1 {holds}, label %{on}, label %{miss}")
+        code.branch(holds, on, miss)
         code.label(miss)
         code.close(f"i64 {each.index}")
         code.label(on)

@@ -18,25 +18,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from .llvm_engine import pointer
-from .llvm_text import Writer
+from .llvm_loops import LoopWriter
 
-__all__ = ["LANES", "PACK", "Code", "Loop"]
+__all__ = ["LANES", "PACK", "Code"]
 
 LANES = 8
 """How many numbers a vector has: one register of AVX-512, two of AVX2, four of SSE and NEON."""
 PACK = f"<{LANES} x double>"
 
 
-class Loop:
-    """A loop that is being written. `values` are the carried values in the body; set `following` there."""
-
-    def __init__(self, index: str, values: list[str]) -> None:
-        self.index = index
-        self.values = values
-        self.following = list(values)
-
-
-class Code(Writer):
+class Code(LoopWriter):
     """A function that is being written."""
 
     def __init__(
@@ -47,23 +38,6 @@ class Code(Writer):
         """Intrinsics of LLVM that this function needs, besides `calls`."""
         kind = "" if public else "internal "
         self.head = f"define {kind}{result} @{name}({', '.join(arguments)}) nounwind {{"
-        self._labels = 0
-        self.block = "start"
-        self.lines.append("start:")
-
-    def label(self, name: str) -> None:
-        """Begin a block."""
-        super().label(name)
-        self.block = name
-
-    def fresh(self, word: str) -> str:
-        """The name of a block that is not begun yet."""
-        self._labels += 1
-        return f"{word}{self._labels}"
-
-    def jump(self, name: str) -> None:
-        """Go to a block."""
-        self.line(f"br label %{name}")
 
     def close(self, result: str = "void") -> None:
         """Return."""
@@ -198,54 +172,11 @@ class Code(Writer):
             pack = self.fadd(low, high, kind)
         return self.element(pack, 0, kind)
 
-    # --- loops and branches ---------------------------------------------------------------------------------
-
-    @contextmanager
-    def loop(
-        self, start: str | int, stop: str, step: int = 1, carried: Sequence[tuple[str, str]] = ()
-    ) -> Iterator[Loop]:
-        """Over `start, start + step, …` below `stop`; `carried` are types and first values of what changes.
-
-        After it, `values` are the carried values at the end.
-        """
-        head, body, end = self.fresh("loop"), self.fresh("body"), self.fresh("end")
-        before = self.block
-        self.jump(head)
-        self.label(head)
-        places = []
-        names = [self.value("phi") for _ in range(len(carried) + 1)]
-        places = list(range(len(self.lines) - len(names), len(self.lines)))
-        inside = self.asks("slt", names[0], stop)
-        self.line(f"br i1 {inside}, label %{body}, label %{end}")
-        self.label(body)
-        loop = Loop(names[0], names[1:])
-        yield loop
-        following = [self.plus(names[0], step), *loop.following]
-        kinds, firsts = (
-            ["i64", *(kind for kind, _ in carried)],
-            [str(start), *(first for _, first in carried)],
-        )
-        for place, name, kind, first, then in zip(places, names, kinds, firsts, following, strict=True):
-            self.lines[place] = f"  {name} = phi {kind} [ {first}, %{before} ], [ {then}, %{self.block} ]"
-        self.jump(head)
-        self.label(end)
-        loop.values = names[1:]
-
-    @contextmanager
-    def when(self, bit: str) -> Iterator[None]:
-        """What is done only if a bit is set."""
-        inside, after = self.fresh("then"), self.fresh("after")
-        self.line(f"br i1 {bit}, label %{inside}, label %{after}")
-        self.label(inside)
-        yield
-        self.jump(after)
-        self.label(after)
-
     @contextmanager
     def otherwise(self, bit: str, done: str) -> Iterator[None]:
         """What is done if a bit is set, and then all is done: it goes to the block `done`."""
         inside, after = self.fresh("case"), self.fresh("else")
-        self.line(f"br i1 {bit}, label %{inside}, label %{after}")
+        self.branch(bit, inside, after)
         self.label(inside)
         yield
         self.jump(done)

@@ -124,10 +124,6 @@ class Writer:
         self.lines.append(f"  {name} = {text}")
         return name
 
-    def label(self, name: str) -> None:
-        """Begin a block."""
-        self.lines.append(f"{name}:")
-
     def load(self, base: str, place: int | str) -> str:
         """The number at a place of an array."""
         return self.value(f"load double, {self.pointer} {self.at(base, place)}")

@@ -310,7 +310,7 @@ class _Text:
             length = writer.value(f"fadd double {self._norm()}, {number(1e-6)}")
             scale = writer.value(f"fdiv double {number(limit)}, {length}")
             with (
-                writer.only_if(writer.value(f"fcmp olt double {scale}, 1.0")),
+                writer.when(writer.value(f"fcmp olt double {scale}, 1.0")),
                 writer.each(0, self.trained) as k,
             ):
                 writer.store(writer.value(f"fmul double {writer.load('%work', k)}, {scale}"), "%work", k)
@@ -330,7 +330,7 @@ class _Text:
         with writer.each(rule.start, rule.stop) as k, self._if_reached(k):
             t = writer.value(f"fadd double {writer.load('%counts', k)}, 1.0")
             writer.store(t, "%counts", k)
-            with writer.only_if(writer.value(f"fcmp une double {t}, {writer.load('%work', known)}")):
+            with writer.when(writer.value(f"fcmp une double {t}, {writer.load('%work', known)}")):
                 numbers = writer.program(shared, [rate, t])
                 for j, output in enumerate(shared.outputs):
                     writer.store(numbers.double(output), "%work", known + 1 + j)
@@ -356,7 +356,7 @@ class _Text:
         if not self.partly:
             return nullcontext()
         mark = writer.load("%work", writer.value(f"add i64 {k}, {self.trained}"))
-        return writer.only_if(writer.value(f"fcmp une double {mark}, 0.0"))
+        return writer.when(writer.value(f"fcmp une double {mark}, 0.0"))
 
 
 def _norm(pointer_type: str) -> LoopWriter:
@@ -371,9 +371,9 @@ def _norm(pointer_type: str) -> LoopWriter:
     vast = writer.value(f"fcmp ogt double {squares.now}, {number(_LARGE)}")
     tiny = writer.value(f"fcmp olt double {squares.now}, {number(_SMALL)}")
     outside = writer.value(f"or i1 {vast}, {tiny}")
-    with writer.only_if(writer.value(f"xor i1 {outside}, true")):  # NaN, too
+    with writer.when(writer.value(f"xor i1 {outside}, true")):  # NaN, too
         writer.line(f"ret double {writer.call('sqrt', [squares.now])}")
-        writer.label(writer.new_label("never"))
+        writer.label(writer.fresh("never"))
     largest = Sum("0.0")
     with writer.each(0, "%n", largest) as k:
         size = writer.call("fabs", [writer.load("%g", k)])
@@ -382,9 +382,9 @@ def _norm(pointer_type: str) -> LoopWriter:
     top = largest.now
     nothing = writer.value(f"fcmp oeq double {top}, 0.0")
     endless = writer.value(f"fcmp oeq double {top}, {number(math.inf)}")
-    with writer.only_if(writer.value(f"or i1 {nothing}, {endless}")):
+    with writer.when(writer.value(f"or i1 {nothing}, {endless}")):
         writer.line(f"ret double {top}")
-        writer.label(writer.new_label("never"))
+        writer.label(writer.fresh("never"))
     scaled = Sum("0.0")
     with writer.each(0, "%n", scaled) as k:
         each = writer.value(f"fdiv double {writer.load('%g', k)}, {top}")
