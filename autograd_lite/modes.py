@@ -178,7 +178,10 @@ class detect_anomaly(_Switch):  # noqa: N801 - torch's name
 
 
 class record_on(_Switch):  # noqa: N801 - used like a function
-    """Within it, a tracer (`compiling.tracer`) records every operation of Values on its tape."""
+    """Within it, a tracer (`compiling.tracer`) records every operation of Values on its tape.
+
+    A `no_grad` around it means this one call, and not the calls that replay the tape.
+    """
 
     __slots__ = ("tracer",)
 
@@ -186,7 +189,7 @@ class record_on(_Switch):  # noqa: N801 - used like a function
         self.tracer = tracer
 
     def change(self, mode: Mode) -> Mode:
-        return mode.but(tracer=self.tracer)
+        return mode.but(tracer=self.tracer, grad=True)
 
 
 class check_later(_Switch):  # noqa: N801 - used like a function

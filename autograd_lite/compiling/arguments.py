@@ -106,7 +106,7 @@ class Arguments:
                 f"the static argument {self._title(where)!r} cannot be compared with that of another call: a "
                 f"{type(argument).__name__} is not hashable. Make it a tuple, or do not name it in static="
             ) from None
-        return (type(argument), argument)
+        return _told_apart(argument)
 
     def _flatten(self, argument: Any, give: Callable[[Rebuild], Any], where: int | str) -> Hashable:
         """Take one argument apart; what puts it together again goes to `give`. The result is its key."""
@@ -158,7 +158,8 @@ class Arguments:
                         f"the array {self._title(where)!r} holds {cell!r:.60}, which is no number"
                     )
         elif kind == "b":
-            give(lambda rest: array)
+            kept = array.copy()  # the caller may change it, and the key would not
+            give(lambda rest: kept.copy())
             return "bools", shape, array.tobytes()
         else:
             raise ValueTypeError(f"the array {self._title(where)!r} holds {array.dtype}, not real numbers")
@@ -196,6 +197,13 @@ class Arguments:
         except TypeError:
             return Same(function)
         return function, None
+
+
+def _told_apart(thing: Any) -> Hashable:
+    """A key for a static thing; 1, 1.0 and True are equal and not the same, nor are 0.0 and -0.0."""
+    if isinstance(thing, tuple):
+        return (type(thing), thing, *map(_told_apart, thing))
+    return (type(thing), thing, str(thing)) if isinstance(thing, float) else (type(thing), thing)
 
 
 _FLOATS = {float}

@@ -7,12 +7,15 @@ the new trace answers; where recording would gain nothing, the function answers 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from ..engine import Value, gradients, no_grad
 from ..errors import ArgumentError, ValueTypeError
+from ..functional import _WithGrad
+from ..modes import current_mode
 from ..ops.row import as_number
 from ..structures import flatten, same_shape
 from .arguments import Arguments
@@ -156,11 +159,12 @@ class Gradients(Question):
 
     def by_parts(self, given: Given) -> tuple[float, list[list[float]]]:
         """What the function itself says, the gradients by each part of the request as a list of numbers."""
-        inputs = [Value(number) for number in given.numbers]
-        output = given.run(inputs)
-        check_single(output)
-        places = self.request.among(inputs)
-        return _number(output), self.request.added_up(places, _slopes(output, places))
+        with _recording():
+            inputs = [Value(number) for number in given.numbers]
+            output = given.run(inputs)
+            check_single(output)
+            places = self.request.among(inputs)
+            return _number(output), self.request.added_up(places, _slopes(output, places))
 
 
 class Jacobian(Question):
@@ -192,14 +196,16 @@ class Jacobian(Question):
         return _rows_shaped(returned, found)
 
     def eager(self, given: Given) -> Any:
-        inputs = [Value(number) for number in given.numbers]
-        returned = given.run(inputs)
-        places = self.request.among(inputs)
-        outputs = flatten(returned)[0]
-        rows = [
-            self.request.shaped(self.request.added_up(places, _slopes(output, places))) for output in outputs
-        ]
-        return _rows_shaped(returned, rows)
+        with _recording():
+            inputs = [Value(number) for number in given.numbers]
+            returned = given.run(inputs)
+            places = self.request.among(inputs)
+            outputs = flatten(returned)[0]
+            rows = [
+                self.request.shaped(self.request.added_up(places, _slopes(output, places)))
+                for output in outputs
+            ]
+            return _rows_shaped(returned, rows)
 
 
 class HessianVector(Question):
@@ -244,22 +250,28 @@ class HessianVector(Question):
         return self.request.of(replay).shaped(result.gradients)
 
     def eager(self, given: Given) -> Any:
-        inputs = [Value(number) for number in given.numbers]
-        output = given.run(inputs)
-        check_single(output)
-        places = self.request.among(inputs)
-        direction: dict[Value, float] = {}
-        for part, numbers in zip(places, self.directions, strict=True):
-            for values, number in zip(part, numbers, strict=True):
-                for value in values:
-                    direction[value] = direction.get(value, 0.0) + number
-        along: Any = 0.0
-        if isinstance(output, Value):
-            for slope, number in zip(
-                gradients(output, direction, create_graph=True), direction.values(), strict=True
-            ):
-                along = along + slope * number
-        return self.request.shaped(self.request.added_up(places, _slopes(along, places)))
+        with _recording():
+            inputs = [Value(number) for number in given.numbers]
+            output = given.run(inputs)
+            check_single(output)
+            places = self.request.among(inputs)
+            direction: dict[Value, float] = {}
+            for part, numbers in zip(places, self.directions, strict=True):
+                for values, number in zip(part, numbers, strict=True):
+                    for value in values:
+                        direction[value] = direction.get(value, 0.0) + number
+            along: Any = 0.0
+            if isinstance(output, Value):
+                for slope, number in zip(
+                    gradients(output, direction, create_graph=True), direction.values(), strict=True
+                ):
+                    along = along + slope * number
+            return self.request.shaped(self.request.added_up(places, _slopes(along, places)))
+
+
+def _recording() -> AbstractContextManager[None]:
+    """Who asks for a derivative wants one, also within `no_grad`."""
+    return nullcontext() if current_mode().grad else _WithGrad()
 
 
 Places = Sequence[Sequence[Sequence[Value]]]

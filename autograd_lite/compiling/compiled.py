@@ -61,7 +61,8 @@ class Compiled:
         self._families: dict[Any, Family] = {}
         self._quick: dict[tuple[Any, ...], Family] = {}
         self._scalars: dict[tuple[Any, ...], Family] = {}  # of them those that take single floats only
-        functools.update_wrapper(self, function)
+        # without its attributes: a transform of a compiled function has those of that, such as `_function`
+        functools.update_wrapper(self, function, updated=())
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -267,7 +268,8 @@ class Compiled:
         family = self._families.get(arguments.key)
         if family is None:
             example = arguments
-            if arguments.values:  # an example must not keep a graph alive
+            # an example must not keep a graph alive, nor change with a list of the caller's
+            if arguments.values or any(isinstance(each, (list, tuple, dict)) for each in args) or named:
                 plain, plainly_named = arguments.rebuilt(arguments.numbers)
                 example = flatten_call(plain, plainly_named, self._static, self._titles)
             family = self._families.setdefault(arguments.key, Family(example, self._settings))
