@@ -13,7 +13,7 @@ import autograd_lite as ag
 from autograd_lite import Value, nn, ops
 from autograd_lite import compile as compiled
 
-NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "numba": "numba"}
+NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "interpreter": "llvmlite"}
 Pair = namedtuple("Pair", "left right")
 
 

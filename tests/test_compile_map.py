@@ -10,7 +10,7 @@ from autograd_lite import Value, nn, ops
 from autograd_lite import compile as compiled
 from autograd_lite.errors import ArgumentError, GraphError, ValueTypeError
 
-NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "numba": "numba", "auto": ""}
+NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "interpreter": "llvmlite", "auto": ""}
 
 
 @pytest.fixture(params=NEEDS)

@@ -13,7 +13,7 @@ import autograd_lite as ag
 from autograd_lite import Value, ops
 from autograd_lite import compile as compiled
 
-NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "numba": "numba"}
+NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "interpreter": "llvmlite"}
 W = [Value(0.5), Value(-1.5)]
 
 

@@ -19,7 +19,7 @@ from autograd_lite.errors import ArgumentError, AutogradError, GraphError, Value
 
 
 @pytest.mark.parametrize(("settings", "words"), [
-    ({"executor": "nunba"}, "no executor 'nunba': did you mean 'numba'\\? Known: auto, llvm, numba, numpy"),
+    ({"executor": "lvm"}, "no executor 'lvm': did you mean 'llvm'\\? Known: auto, interpreter, llvm, numpy"),
     ({"executor": None}, "no executor None"),
     ({"verify": -1}, "verify is a whole number from 0 on"),
     ({"traces": 0}, "traces is a whole number from 1 on"),
@@ -188,7 +188,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 import autograd_lite as ag
-for executor in ("numba", "llvm"):
+for executor in ("interpreter", "llvm"):
     try:
         ag.compile(lambda x: x, executor=executor)
     except ag.CompileError as error:
@@ -202,7 +202,14 @@ print(f(3.0), f(3.0), f.grad(3.0), f.map([1.0, 2.0]), f.report(measure=False).ca
     first, second, last = run.stdout.splitlines()
     assert "pip install 'autograd-lite[fast]'" in first
     assert "needs llvmlite" in second
-    assert last.startswith("9.0 9.0 6.0 [1.0, 4.0] numba is not installed")
+    assert last.startswith("9.0 9.0 6.0 [1.0, 4.0] llvmlite is not installed")
+
+
+def test_the_interpreter_may_be_called_by_the_compiler_it_runs_on():
+    pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fast`)")
+    f = compiled(lambda x: x * x, executor="numba")
+    assert f(3.0) == 9.0
+    assert f.report(measure=False).calls[0].traces[0].executor == "interpreter"
 
 
 def test_a_compiled_function_is_not_pickled():

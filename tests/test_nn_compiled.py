@@ -232,7 +232,7 @@ def test_reading_numbers_out_is_refused_when_it_never_holds() -> None:
         nn.fit(Reading(), X, Y, compiled=True, batch_size=1, epochs=40, progress=False)
 
 
-@pytest.mark.parametrize("compiled", ["numbat", 3, "True"])
+@pytest.mark.parametrize("compiled", ["interpret", 3, "True"])
 def test_unknown_executors(compiled: Any) -> None:
     refused(small(), "executor", ArgumentError, compiled=compiled)
 

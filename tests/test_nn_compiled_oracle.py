@@ -18,7 +18,7 @@ from autograd_lite import nn
 pytest.importorskip("numpy", reason="compiled training works on arrays")
 
 ROWS = [row for row in TRAININGS if row.training]
-EXECUTORS = {"llvm": "llvmlite", "numba": "numba", "numpy": "numpy", "python": "math"}
+EXECUTORS = {"llvm": "llvmlite", "interpreter": "llvmlite", "numpy": "numpy", "python": "math"}
 SOME = ["Dropout in training", "BatchNorm", "Embedding", "RMSprop, all settings",
         "AdamW in groups, clipped, with a schedule", "everything at once"]  # fmt: skip
 

@@ -1,9 +1,9 @@
 """Which executor replays a tape: the table of them, and how `auto` picks one.
 
 `auto` weighs what making a kernel costs against what a call costs. Straight-line machine code (`llvm`) is
-the fastest for small tapes, and making it takes some tens of microseconds an operation; the interpreter
-(`numba`) is made once for all tapes and only plans each; `numpy` pays a call of NumPy for each op and depth,
-so it is no good for deep narrow tapes; `python` needs nothing and suits small tapes.
+the fastest for small tapes, and making it takes some tens of microseconds an operation; the `interpreter` is
+made once for all tapes and only plans each; `numpy` pays a call of NumPy for each op and depth, so it is no
+good for deep narrow tapes; `python` needs nothing and suits small tapes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,19 @@ class Executor(NamedTuple):
     """The module that has `prepare_lanes`; empty if a batch is a loop over single calls."""
     needs: str
     """The package without which it does not run."""
+    threads: bool = False
+    """Whether its `prepare_lanes` takes `threads`."""
 
 
 EXECUTORS = {
     "python": Executor("python_straight", "", ""),
     "numpy": Executor("levels", "levels", "numpy"),
     "llvm": Executor("llvm_straight", "", "llvmlite"),
-    "numba": Executor("interpreter", "lanes", "numba"),
+    "interpreter": Executor("interpreter", "lanes", "llvmlite", threads=True),
 }
+
+ALIASES = {"numba": "interpreter"}
+"""Other names: the interpreter is compiled by llvmlite, which is numba's back end, and comes with numba."""
 
 STRAIGHT_LIMIT = 1_000
 """Up to how many operations `auto` writes a tape out as machine code: beyond it, compiling takes longer than
@@ -59,17 +64,18 @@ class Choice(NamedTuple):
 
 
 def check_executor(name: str) -> str:
-    """The name, if there is such an executor and what it needs is installed.
+    """The executor's own name, if there is one that is called so and what it needs is installed.
 
     Raises `ArgumentError` for a name that is unknown, `CompileError` if a package is missing.
 
-    >>> check_executor("numbat")
+    >>> check_executor("interpret")
     Traceback (most recent call last):
-    autograd_lite.errors.ArgumentError: there is no executor 'numbat': did you mean 'numba'? Known: auto,
-    llvm, numba, numpy, python
+    autograd_lite.errors.ArgumentError: there is no executor 'interpret': did you mean 'interpreter'? Known:
+    auto, interpreter, llvm, numpy, python
     """
     if name == "auto":
         return name
+    name = ALIASES.get(name, name)
     if name not in EXECUTORS:
         raise ArgumentError(f"there is no executor {name!r}: {nearest(str(name), [*EXECUTORS, 'auto'])}")
     if not _is_there(EXECUTORS[name].needs):
@@ -89,12 +95,13 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
         return Choice(asked, "asked for")
     size = len(tape.codes)
     count = f"{size:,} operation{'' if size == 1 else 's'}"
-    if size <= STRAIGHT_LIMIT and _is_there("llvmlite"):
-        why = f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code"
-        return Choice("llvm", why)
-    if size > STRAIGHT_LIMIT and _is_there("numba"):
-        return Choice("numba", f"{count}: too many to be written out (over {STRAIGHT_LIMIT:,}), interpreted")
-    without = _broken.get("numba", "numba is not installed (extra 'fast')")
+    if _is_there("llvmlite"):
+        if size <= STRAIGHT_LIMIT:
+            why = f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code"
+            return Choice("llvm", why)
+        why = f"{count}: too many to be written out (over {STRAIGHT_LIMIT:,}), interpreted"
+        return Choice("interpreter", why)
+    without = _broken.get("llvmlite", "llvmlite is not installed (extra 'fast')")
     depth = depth_of(tape)
     if size > PYTHON_LIMIT and size >= WIDE * depth and _is_there("numpy"):
         return Choice("numpy", f"{without}; {count} in {depth:,} levels: wide enough for NumPy")
@@ -108,9 +115,10 @@ def choose_lanes(tape: Tape, asked: str = "auto") -> Choice:
         if EXECUTORS[asked].lanes:
             return Choice(asked, "asked for")
         return Choice("", f"asked for {asked}, which takes one sample after the other")
-    if _is_there("numba"):
-        return Choice("numba", "numba is installed, and many samples go through it side by side")
-    return Choice("numpy", "numba is not installed (extra 'fast'); with many samples NumPy is the next best")
+    if _is_there("llvmlite"):
+        return Choice("interpreter", "llvmlite is installed, and many samples go through side by side")
+    without = _broken.get("llvmlite", "llvmlite is not installed (extra 'fast')")
+    return Choice("numpy", f"{without}; with many samples NumPy is the next best")
 
 
 def prepare(name: str, tape: Tape, wanted: Sequence[int], *, fuse: bool = True) -> Kernel:
@@ -131,7 +139,7 @@ def prepare_lanes(
     """A kernel for batches."""
     module = _module(name, EXECUTORS[name].lanes)
     settings: dict[str, Any] = {"fuse": fuse}
-    if threads is not None and name == "numba":
+    if threads is not None and EXECUTORS[name].threads:
         settings["threads"] = threads
     kernel: LaneKernel = module.prepare_lanes(tape, batched, wanted, **settings)
     return kernel

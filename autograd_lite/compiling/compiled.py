@@ -347,7 +347,7 @@ def compile(
 ) -> Any:
     """A function that computes what `f` computes, by recording it once and replaying the record.
 
-    `executor` is "auto", "python", "numpy", "llvm" or "numba"; `static` names arguments (by position or
+    `executor` is "auto", "python", "numpy", "llvm" or "interpreter"; `static` names arguments (by position or
     name) that are no numbers to differentiate by: for each of their values there are traces of their own.
     `verify=n` runs the first n calls both ways and raises `CompileError` if they differ. `fuse=False` adds
     sums up in the order in which the program does. Up to `traces` ways to branch are kept for each structure

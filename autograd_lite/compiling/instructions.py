@@ -1,4 +1,4 @@
-"""Vector instructions: what a plan of a tape is made of, and what the numba executors run.
+"""Vector instructions: what a plan of a tape is made of, and what the interpreter and the lanes run.
 
 Every number that is kept has a slot in a buffer. An instruction computes `count` results, which stand in
 consecutive slots from `target` on; their operands stand in arithmetic progressions (first slot and stride).

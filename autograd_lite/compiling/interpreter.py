@@ -1,8 +1,8 @@
-"""The executor `numba`: one interpreter, compiled once for all tapes, runs a tape's plan.
+"""The executor `interpreter`: one interpreter, compiled once for all tapes, runs a tape's plan.
 
-It is compiled by llvmlite, numba's own back end, from source printed from the op table
-(`interpreter_source.py`): all rows, both ways, in less than a second, where numba takes some twenty for the
-same loops in Python. So numba itself need not be imported.
+It is compiled by llvmlite from source printed from the op table (`interpreter_source.py`): all rows, both
+ways, in less than a second. (numba, whose back end llvmlite is, took some twenty for the same loops in
+Python.)
 
 >>> from autograd_lite import ops
 >>> from autograd_lite.compiling.building import TapeBuilder
@@ -48,7 +48,7 @@ class Interpreted:
     the gradients are an array.
     """
 
-    executor = "numba"
+    executor = "interpreter"
 
     def __init__(self, plan: Plan, fuse: bool = True) -> None:
         self.plan = plan

@@ -39,7 +39,7 @@ def prepare_training(program: TrainingProgram, fuse: bool = True) -> LaneTrainin
 class LaneTraining(TrainingLoop):
     """A `TrainingKernel`. Threads may run it, one after the other."""
 
-    executor = "numba"
+    executor = "interpreter"
 
     def __init__(self, program: TrainingProgram, fuse: bool = True) -> None:
         tape = program.loss

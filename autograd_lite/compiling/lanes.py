@@ -37,7 +37,7 @@ def prepare_lanes(
 class Lanes:
     """A plan made ready for batches. Threads may call it at the same time."""
 
-    executor = "numba"
+    executor = "interpreter"
 
     def __init__(self, plan: Plan, batched: Sequence[bool], threads: int | None = None) -> None:
         assert plan.uniform is not None

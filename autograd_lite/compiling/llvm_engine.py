@@ -1,4 +1,4 @@
-"""From LLVM's assembly language to a function that can be called: llvmlite's binding, and nothing of numba.
+"""From LLVM's assembly language to a function that can be called, through llvmlite's binding.
 
 Read at <https://llvmlite.readthedocs.io/en/latest/user-guide/binding/>. Works with llvmlite 0.43 and later.
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PREPARING", "Meter", "Numbers", "Replay", "Settings", "branches_on_drawn"]
 
 PREPARING = threading.RLock()
-"""Held while kernels are made: llvmlite and numba compile one thing at a time."""
+"""Held while kernels are made: LLVM compiles one thing at a time."""
 
 Numbers = Sequence[float]
 

@@ -41,9 +41,9 @@ def native(
     """The loop for this trace and batches of about that size; None where none can be, or would pay."""
     penalty = gradients.compiled_penalty
     chosen = choosing.choose(branch.tape, gradients.executor).name
-    if chosen not in ("llvm", "numba"):
+    if chosen not in ("llvm", "interpreter"):
         return None
-    in_lanes = chosen == "numba"
+    in_lanes = chosen == "interpreter"
     if gradients.executor == "auto" and size * len(branch.tape.codes) >= LANES_FROM:
         in_lanes = True
     reached = np.zeros(len(gradients.trained), dtype=bool)

@@ -209,7 +209,7 @@ def as_executor(compiled: Any) -> str | None:
     if compiled is False or compiled is None:
         return None
     if compiled is not True and not isinstance(compiled, str):
-        raise ArgumentError("compiled is True, False or the name of an executor, such as \"numba\", got "
+        raise ArgumentError("compiled is True, False or the name of an executor, such as \"numpy\", got "
                             f"{shown(compiled)}")
     from ..compiling.choosing import check_executor
 

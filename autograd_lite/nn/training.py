@@ -108,8 +108,8 @@ def fit(
     `compiled`
         With True the loss is traced once and training runs in compiled code, many times faster: the same
         training, its numbers equal up to rounding (about 10⁻⁹ after a hundred steps). The name of an
-        executor ("llvm", "numba", "numpy", "python") chooses what runs it; True takes the best that is
-        installed, and pip install 'autograd-lite[fast]' brings it. A model or loss that cannot be traced,
+        executor ("llvm", "interpreter", "numpy", "python") chooses what runs it; True takes the best that
+        is installed, and pip install 'autograd-lite[fast]' brings it. A model or loss that cannot be traced,
         such as one with hand-made ops, raises `CompileError`, which says why. Module hooks and `watching`
         see the tracing only; gradients are computed for the optimizer's parameters alone.
 

@@ -17,7 +17,7 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 
 def same(name: str, numpy: str = "", js: bool = True) -> dict[str, str]:
     """The backends' names of a function that is called alike nearly everywhere."""
-    names = {"python": f"math.{name}", "numba": f"math.{name}", "numpy": numpy or name, "c": name}
+    names = {"python": f"math.{name}", "numpy": numpy or name, "c": name}
     return {**names, "js": f"Math.{name}"} if js else names
 
 
@@ -73,7 +73,7 @@ neg: Op = Op("neg", "-a", native=lambda a: -a, symbol="−", infix="-", natives=
          partials=lambda a, y: (-1.0,), points=((2.0,), (-0.5,)), edges=((0.0,), (INF,), (NAN,)))  # fmt: skip
 pow: Op = Op(
     "pow", "a ** b, both differentiated", native=math.pow, ieee=_pow_edge, arity=2, infix="**",
-    natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
+    natives={"python": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
     domain="a > 0, or a < 0 with a whole b; NaN otherwise, never complex",
     kink="a**0 has slope 0; 0**0 slopes 0 and 0; slope NaN in b for a < 0",
     partials=lambda a, b, y: (
@@ -86,7 +86,7 @@ pow: Op = Op(
 )  # fmt: skip
 power: Op = Op(
     "power", "a ** p for a plain number p", native=math.pow, ieee=_pow_edge, infix="**", symbol="**",
-    immediates={"p": 2.0}, natives={"python": "math.pow", "numba": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
+    immediates={"p": 2.0}, natives={"python": "math.pow", "numpy": "power", "js": "pow", "c": "pow"},
     domain="a > 0, or a < 0 with a whole p; NaN otherwise, never complex", kink="a**0 has slope 0 everywhere",
     partials=lambda a, p, y: (where(p == 0.0, 0.0, p * pow(a, p - 1.0)),),
     display=lambda a, p, y: (p * pow(a, p - 1.0),),
@@ -216,7 +216,7 @@ atanh = Op("atanh", "inverse hyperbolic tangent", native=math.atanh, natives=sam
 # --- size, sign, rounding, extremes -------------------------------------------------------------------------------
 
 absolute: Op = Op("abs", "absolute value", native=math.fabs, symbol="abs", latex=r"|a|",
-              natives={"python": "math.fabs", "numba": "math.fabs", "numpy": "absolute", "js": "Math.abs", "c": "fabs"},
+              natives={"python": "math.fabs", "numpy": "absolute", "js": "Math.abs", "c": "fabs"},
               kink="slope 0 at 0", partials=lambda a, y: (sign(a),),
               points=((2.0,), (-0.5,)), edges=((0.0,), (-0.0,), (-INF,), (NAN,)))  # fmt: skip
 sign: Op = Op("sign", "-1, 0 or 1", forward=lambda a: where(a > 0.0, 1.0, where(a < 0.0, -1.0, a)),

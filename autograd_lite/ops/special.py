@@ -23,12 +23,12 @@ def _whole(n: float) -> int:
 
 
 erf = Op("erf", "error function", forward=formulas.erf, native=math.erf,
-         natives={"python": "math.erf", "numba": "math.erf", "c": "erf"},
+         natives={"python": "math.erf", "c": "erf"},
          partials=lambda a, y: (TWO_BY_SQRT_PI * formulas.exp_minus_square(a),),
          display=lambda a, y: (TWO_BY_SQRT_PI * exp(-square(a)),),
          points=((0.5,), (-1.25,), (3.0,), (6.0,)), edges=REAL_EDGES)  # fmt: skip
 erfc = Op("erfc", "1 - erf(a), exact in the tail", forward=formulas.erfc, native=math.erfc,
-          natives={"python": "math.erfc", "numba": "math.erfc", "c": "erfc"},
+          natives={"python": "math.erfc", "c": "erfc"},
           partials=lambda a, y: (-TWO_BY_SQRT_PI * formulas.exp_minus_square(a),),
           display=lambda a, y: (-TWO_BY_SQRT_PI * exp(-square(a)),),
           points=((0.5,), (-1.25,), (3.0,), (20.0,)), edges=REAL_EDGES)  # fmt: skip
