@@ -19,8 +19,8 @@ from .arguments import Arguments, flatten_call
 from .replaying import Numbers, to_floats
 
 __all__ = [
-    "given_to", "is_array", "quickly_read", "runs_itself", "shaper", "single_number", "to_floats",
-    "to_list", "with_numbers", "without_values",
+    "ArrayOf", "given_to", "is_array", "only_floats", "quickly_read", "runs_itself", "shaper",
+    "single_number", "to_floats", "to_list", "with_numbers", "without_values",
 ]  # fmt: skip
 
 _FLOATS = {float}
@@ -47,7 +47,7 @@ def quickly_read(args: Sequence[Any]) -> tuple[tuple[Any, ...], Any] | None:
             key.append(kind)
             parts.append((argument,))
         elif kind is list or kind is tuple:
-            numbers = _of_floats(argument)
+            numbers = only_floats(argument)
             if numbers is None:
                 return None
             key += (kind, len(argument))
@@ -67,7 +67,7 @@ def quickly_read(args: Sequence[Any]) -> tuple[tuple[Any, ...], Any] | None:
     return tuple(key), [number for part in parts for number in part]
 
 
-def _of_floats(numbers: Any) -> Any:
+def only_floats(numbers: Any) -> Any:
     """The numbers of a flat list, or None if there is anything but plain numbers in it."""
     if len(numbers) <= _SHORT:
         return numbers if set(map(type, numbers)) == _FLOATS else None
@@ -92,7 +92,7 @@ def shaper(example: Any) -> Shape:
     if kind is list and set(map(type, example)) <= {float, int}:
         return to_list
     if is_array(example):
-        return _array_of(example.shape)
+        return ArrayOf(example.shape)
     call = flatten_call((example,))
     try:
         numbers, rebuild = flatten(example)
@@ -155,10 +155,16 @@ def single_number(numbers: Sequence[float]) -> float:
     return float(numbers[0])
 
 
-def _array_of(shape: tuple[int, ...]) -> Shape:
-    def shaped(numbers: Any) -> Any:
+class ArrayOf:
+    """Puts numbers into an array of some shape."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def __call__(self, numbers: Any) -> Any:
+        """A new array."""
         import numpy
 
-        return numpy.array(numbers, dtype=float).reshape(shape)
-
-    return shaped
+        return numpy.array(numbers, dtype=float).reshape(self.shape)

@@ -21,6 +21,7 @@ from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values,
 from .calls import quickly_read, runs_itself, without_values
 from .choosing import check_executor
 from .replaying import Numbers, Replay, Settings, to_floats
+from .routes import Route, signature
 from .tracer import Trace
 from .traces import Family
 from .wanting import Request, given_values, requested
@@ -60,6 +61,7 @@ class Compiled:
         self._verify = verify
         self._families: dict[Any, Family] = {}
         self._quick: dict[tuple[Any, ...], Family] = {}
+        self._routes: dict[Any, Route] = {}
         self._scalars: dict[tuple[Any, ...], Family] = {}  # of them those that take single floats only
         # without its attributes: a transform of a compiled function has those of that, such as `_function`
         functools.update_wrapper(self, function, updated=())
@@ -104,31 +106,23 @@ class Compiled:
         """
         if (switches.count or _depth()) and runs_itself() and _is_positions(wrt):
             return functional.value_and_grad(self._itself, _positions(wrt, args))(*args, **named)
-        family = None if named else self._scalars.get(tuple(map(type, args)))
-        numbers: Numbers = args
-        arguments: Arguments | None = None
-        if family is None:
-            family, numbers, arguments = self._read(args, named)
-        request = family.requests.get((True, None)) if wrt is None and arguments is None else None
-        if request is None:
-            request = self._request(family, wrt, arguments)
-        replay, miss = family.latest, None
-        if replay is not None and not self._verify and (not replay.assumptions or replay.holds):
-            wanted = request.of(replay)
-            kernel = wanted.kernel
-            if kernel is not None and replay.single:
-                meter = family.gradients_meter
-                meter.calls += 1
-                start = perf_counter() if meter.samples_now() else 0.0
-                missed, outputs, gradients = kernel.gradients(replay.leaves(numbers))
-                if missed < 0:
-                    family.calls += 1
-                    found = float(outputs[0]), wanted.shaped(gradients)
-                    if start:
-                        meter.add(perf_counter() - start)
-                    return found
-                miss = replay, missed
+        key: Any = None
+        miss = None
+        fixed = _is_positions(wrt)
+        if not named and not self._static and not self._verify:
+            key = signature(args, wrt if fixed else id(wrt))
+            route = self._routes.get(key)
+            if route is not None:
+                found, miss = route.answer(args, wrt)
+                if found is not None:
+                    return found  # type: ignore[no-any-return]
+        family, numbers, arguments = self._read(args, named)
+        request = self._request(family, wrt, arguments)
         answer: tuple[Any, Any] = self._answer(Gradients(request), family, numbers, arguments, miss)
+        if key is not None and arguments is None:
+            if len(self._routes) >= _MOST_FAMILIES:
+                self._routes = {}
+            self._routes[key] = Route(family, request, fixed)
         return answer
 
     def grad(self, *args: Any, wrt: Any = None, **named: Any) -> Any:
@@ -298,6 +292,7 @@ class Compiled:
 
     def _make_room(self) -> None:
         while len(self._families) > _MOST_FAMILIES:
+            self._routes = {}
             oldest = next(iter(self._families))
             family = self._families.pop(oldest, None)
             for key in [key for key, known in tuple(self._quick.items()) if known is family]:

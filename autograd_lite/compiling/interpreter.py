@@ -89,15 +89,32 @@ class Interpreted:
         self._idle.append(buffers)
         return result
 
-    def _filled(self, leaves: Any) -> _Buffers:
+    def room(self) -> _Buffers:
+        """Where the leaves of one call go: `leaves` of it; to be given back by `leave`."""
         try:
-            buffers = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            buffers = _Buffers(self.plan, self._program)
+            return _Buffers(self.plan, self._program)
+
+    def leave(self, room: _Buffers) -> None:
+        """The room is free again."""
+        self._idle.append(room)
+
+    def run(self, room: _Buffers) -> int:
+        """Outputs and gradients for the leaves in a room; gives the guard that missed, or -1."""
+        missed: int = self._gradients(room.state)
+        if missed == -2:
+            missed = self.native.calls["gradients_again"](room.state)
+        if missed >= 0 and self.plan.numbers is not None:
+            return int(self.plan.numbers[missed])
+        return missed
+
+    def _filled(self, leaves: Any) -> _Buffers:
+        buffers = self.room()
         if leaves.__class__ is numpy.ndarray:
             if leaves.shape != (self._leaves,):
                 raise _wrong_count(self._leaves, len(leaves))
-            buffers.leaves[:] = leaves
+            buffers.given[:] = leaves
         else:
             try:
                 buffers.pack(buffers.leaves, 0, *leaves)
@@ -166,23 +183,33 @@ class _Program:
 class _Buffers:
     """What one call works with: its numbers, gradients and results, and the list that `run` gets."""
 
-    __slots__ = ("_kept", "gradients", "leaves", "outputs", "pack", "seeds", "state")
+    __slots__ = ("_kept", "given", "gradients", "leaves", "outputs", "pack", "seeds", "state")
 
     def __init__(self, plan: Plan, program: _Program) -> None:
         size, leaves = plan.size, plan.tape.leaves
         v = numpy.zeros(max(size, 1))
-        self.leaves: Any = v[:leaves] if plan.places is None else numpy.zeros(leaves)
+        self.given: Any = v[:leaves] if plan.places is None else numpy.zeros(leaves)
+        self.leaves = self.given.data  # quicker than the array
         v[leaves : leaves + len(plan.constants)] = plan.constants
-        self.outputs = numpy.zeros(len(plan.outputs))
+        outputs = numpy.zeros(len(plan.outputs))
+        self.outputs = outputs.data
         self.seeds = numpy.ones(len(plan.outputs))
         self.gradients = numpy.zeros(len(plan.wanted))
         self.pack = struct.Struct(f"{leaves}d").pack_into
         arrays = {
             "v": v, "g": numpy.zeros(max(size, 1)), "spare": numpy.zeros(program.longest),
-            "leaves": self.leaves, "seeds": self.seeds, "given_outputs": self.outputs,
+            "leaves": self.given, "seeds": self.seeds, "given_outputs": outputs,
             "given_gradients": self.gradients,
         }  # fmt: skip
         numbers = program.numbers | {name: array.ctypes.data for name, array in arrays.items()}
         state = numpy.array([numbers[name] for name in STATE], dtype=numpy.int64)
         self._kept = program, arrays, state
         self.state = ctypes.c_void_p(state.ctypes.data)
+
+    def slopes(self) -> Any:
+        """The gradients as a new array."""
+        return self.gradients.copy()
+
+    def listed(self) -> list[float]:
+        """The gradients as a list."""
+        return self.gradients.tolist()

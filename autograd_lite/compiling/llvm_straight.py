@@ -8,6 +8,7 @@ operation gives eager code's own bits but for these, where Python sums exactly a
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
 from array import array
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ __all__ = ["StraightKernel", "prepare", "prepare_training", "source_of"]
 
 CAREFUL = -2
 """What a function gives when a gradient came out NaN: the rule for zero may be needed."""
+
+_USUAL = (True, False, False)  # gradients, all seeds 1, plain products
 
 
 def prepare(tape: Tape, wanted: Sequence[int], fuse: bool = True) -> StraightKernel:
@@ -58,24 +61,62 @@ def source_of(tape: Tape, checked: int | None = None) -> tuple[str, list[str]]:
     return writer.module(head), writer.externals()
 
 
-class _Program:
-    """A tape compiled: leaves in, outputs out."""
+class Room:
+    """What one call of a program works in."""
 
-    def __init__(self, tape: Tape, checked: int | None = None) -> None:
-        source, externals = source_of(tape, checked)
+    __slots__ = ("_kept", "_results", "given", "leaves", "outputs", "split", "taken")
+
+    def __init__(self, leaves: int, results: int, split: int) -> None:
+        numbers, found = array("d", bytes(8 * max(leaves, 1))), array("d", bytes(8 * max(results, 1)))
+        self.leaves = memoryview(numbers)[:leaves]
+        self.outputs = found
+        """The outputs, and the gradients behind them, from `split` on."""
+        self._results = results
+        self.split = split
+        self.given, self.taken = (ctypes.c_void_p(each.buffer_info()[0]) for each in (numbers, found))
+        self._kept = numbers
+
+    def slopes(self) -> Any:
+        """The gradients as a new array."""
+        import numpy
+
+        return numpy.frombuffer(self.outputs[self.split : self._results])
+
+    def listed(self) -> list[float]:
+        """The gradients as a list."""
+        return self.outputs[self.split : self._results].tolist()
+
+
+class _Program:
+    """A tape compiled: leaves in, outputs out; the first `split` of them are those of the program."""
+
+    def __init__(self, tape: Tape, split: int, checked: bool = False) -> None:
+        source, externals = source_of(tape, split if checked else None)
         self._function: NativeFunction = compiled(
             source, "run", (ctypes.c_void_p, ctypes.c_void_p), externals
         )
-        self._call = self._function.call
-        self._blank = array("d", bytes(8 * max(len(tape.outputs), 1)))
-        self._leaves = tape.leaves
+        self.call = self._function.call
+        self._leaves, self._outputs, self._split = tape.leaves, len(tape.outputs), split
+        self._pack = struct.Struct(f"{tape.leaves}d").pack_into
+        self.idle: list[Room] = []
 
-    def __call__(self, leaves: Sequence[float]) -> tuple[int, list[float]]:
-        given, results = array("d", leaves if leaves.__class__ is list else _quick(leaves)), self._blank[:]
-        if len(given) != self._leaves:  # native code would read beyond them
-            raise ArgumentError(f"this tape takes {self._leaves} numbers, got {len(given)}")
-        missed = self._call(given.buffer_info()[0], results.buffer_info()[0])
-        return missed, results.tolist()
+    def room(self) -> Room:
+        """Where one call works, and no other at the same time."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return Room(self._leaves, self._outputs, self._split)
+
+    def filled(self, leaves: Any) -> Room:
+        """A room with these leaves."""
+        room = self.room()
+        if len(leaves) != self._leaves:  # native code would read beyond them
+            raise ArgumentError(f"this tape takes {self._leaves} numbers, got {len(leaves)}")
+        if leaves.__class__ is list or leaves.__class__ is tuple:
+            self._pack(room.leaves, 0, *leaves)
+        else:
+            room.leaves[:] = array("d", _quick(leaves))
+        return room
 
 
 def _quick(leaves: Any) -> Any:
@@ -84,7 +125,11 @@ def _quick(leaves: Any) -> Any:
 
 
 class StraightKernel:
-    """A tape ready for single calls. What is needed rarely is compiled when it is first needed."""
+    """A tape ready for single calls. What is needed rarely is compiled when it is first needed.
+
+    The leaves may be a list of floats, and then the gradients are a list; or a float array, and then they
+    are an array.
+    """
 
     executor = "llvm"
 
@@ -97,8 +142,11 @@ class StraightKernel:
 
     def values(self, leaves: Sequence[float]) -> Result:
         """The outputs."""
-        missed, results = self._program((False, False, False))(leaves)
-        return Result(missed, results)
+        program = self._program((False, False, False))
+        room = program.filled(leaves)
+        result = Result(program.call(room.given, room.taken), room.outputs[: self._count].tolist())
+        program.idle.append(room)
+        return result
 
     def gradients(self, leaves: Sequence[float], seeds: Sequence[float] | None = None) -> Result:
         """The outputs and the gradients; the seeds are 1 for each output unless given."""
@@ -106,10 +154,30 @@ class StraightKernel:
         if seeds is not None:
             inputs = self.tape.inputs
             given = [*leaves[:inputs], *seeds, *leaves[inputs:]]
-        missed, results = self._program((True, seeds is not None, False))(given)
+        program = self._program((True, seeds is not None, False))
+        room = program.filled(given)
+        missed = program.call(room.given, room.taken)
         if missed == CAREFUL:
-            missed, results = self._program((True, seeds is not None, True))(given)
-        return Result(missed, results[: self._count], results[self._count :])
+            missed = self._program((True, seeds is not None, True)).call(room.given, room.taken)
+        found = room.slopes() if hasattr(leaves, "dtype") else room.listed()
+        result = Result(missed, room.outputs[: self._count].tolist(), found)
+        program.idle.append(room)
+        return result
+
+    def room(self) -> Room:
+        """Where the leaves of one call go: `leaves` of it; to be given back by `leave`."""
+        return self._program(_USUAL).room()
+
+    def leave(self, room: Room) -> None:
+        """The room is free again."""
+        self._programs[_USUAL].idle.append(room)
+
+    def run(self, room: Room) -> int:
+        """Outputs and gradients for the leaves in a room; gives the guard that missed, or -1."""
+        missed = self._programs[_USUAL].call(room.given, room.taken)
+        if missed == CAREFUL:
+            missed = self._program((True, False, True)).call(room.given, room.taken)
+        return missed
 
     def _program(self, key: tuple[bool, bool, bool]) -> _Program:
         """The program for gradients or not, with seeds or not, careful or not."""
@@ -122,7 +190,7 @@ class StraightKernel:
 
     def _made(self, gradients: bool, seeded: bool, careful: bool) -> _Program:
         if not gradients:
-            return _Program(self.tape)
+            return _Program(self.tape, self._count)
         seeds = None if seeded else (1.0,) * self._count
         tape = gradient_tape(self.tape, self.wanted, careful=careful, seeds=seeds)
-        return _Program(tape, None if careful else self._count)
+        return _Program(tape, self._count, checked=not careful)

@@ -96,13 +96,15 @@ class Request:
 class Wanted:
     """A request, for one trace: which nodes its gradients are those of."""
 
-    __slots__ = ("_scalars", "_second", "_spans", "kernel", "nodes", "places", "replay", "request")
+    __slots__ = ("_scalars", "_second", "kernel", "nodes", "path", "places", "replay", "request", "spans")
 
     def __init__(self, request: Request, replay: Replay) -> None:
         self.request = request
         self.replay = replay
         self.kernel: Kernel | None = None
         """None until it is asked for."""
+        self.path: Callable[[tuple[Any, ...]], Any] | None = None
+        """The shortest way to it, once there is one (`routes.py`)."""
         self._second: dict[bool, Kernel] = {}
         known: dict[int, list[int]] = {key: list(inputs) for key, inputs in request.given.items()}
         for k, parameter in enumerate(replay.parameters):
@@ -123,7 +125,8 @@ class Wanted:
             plain = plain and each == [[start + k] for k in range(len(each))]
             spans.append(slice(start, start + len(each)))
             start += len(each)
-        self._spans: list[slice] | None = spans if plain else None
+        self.spans: list[slice] | None = spans if plain else None
+        """Where the gradients of each part stand, if each is a run of them."""
         self._scalars = plain and all(part.shape is single_number for part in request.parts)
 
     def gradients_kernel(self) -> Kernel:
@@ -144,7 +147,7 @@ class Wanted:
 
     def shaped(self, gradients: Any) -> Any:
         """Gradients in the order of `nodes` as the caller gets them."""
-        request, spans = self.request, self._spans
+        request, spans = self.request, self.spans
         if spans is not None:
             if request.single:
                 return request.parts[0].shape(gradients)
