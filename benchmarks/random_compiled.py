@@ -279,7 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--programs", type=int, default=1_000)
     parser.add_argument("--inputs", type=int, default=20)
-    parser.add_argument("--executor", nargs="*", default=["python", "numpy", "llvm", "numba", "auto"])
+    parser.add_argument("--executor", nargs="*", default=["python", "numpy", "llvm", "interpreter", "auto"])
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     failed = False

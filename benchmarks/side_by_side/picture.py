@@ -22,7 +22,7 @@ _WIDTH, _LEFT, _RIGHT, _ROW, _HEAD, _FOOT = 860, 290, 90, 21, 46, 30
 def picture(outcomes: Sequence[Outcome], *, about: str = "") -> str:
     """All workloads that have times, one below the other.
 
-    >>> rows = [Row("autograd-lite, numba", median=1e-5), Row("PyTorch", median=1e-3)]
+    >>> rows = [Row("autograd-lite, llvm", median=1e-5), Row("PyTorch", median=1e-3)]
     >>> picture([Outcome("demo", "a demo", rows=rows)]).count('class="bar"')
     2
     """

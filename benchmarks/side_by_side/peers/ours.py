@@ -19,8 +19,10 @@ from .building import Pass, Way, one_pass, start_of, training, with_attributes
 NAME, NEEDS = "autograd-lite", "autograd_lite"
 IMPORT = "autograd_lite"
 EAGER = f"{NAME}, eager"
-PYTHON, NUMPY, LLVM, NUMBA, AUTO = (f"{NAME}, {e}" for e in ("python", "numpy", "llvm", "numba", "auto"))
-PLAIN = f"{NUMBA}, fuse=False"
+PYTHON, NUMPY, LLVM, INTERPRETER, AUTO = (
+    f"{NAME}, {executor}" for executor in ("python", "numpy", "llvm", "interpreter", "auto")
+)
+PLAIN = f"{INTERPRETER}, fuse=False"
 STEP, LOOP = f"{NAME}, compile_training().step()", f"{NAME}, in the loop"
 LARGEST_BATCH = 64
 LEFT_OUT = {
@@ -28,12 +30,14 @@ LEFT_OUT = {
     "gpt": "llvm: made for programs of up to 1,000 operations",
     "batch": f"eager above {LARGEST_BATCH} samples: a graph for each sample",
 }
-LARGEST_GRAPH = {EAGER: 1_000_000, NUMBA: 1_000_000, NUMPY: 10_000, PYTHON: 10_000, AUTO: 10_000, LLVM: 1_000}
+LARGEST_GRAPH = {
+    EAGER: 1_000_000, INTERPRETER: 1_000_000, NUMPY: 10_000, PYTHON: 10_000, AUTO: 10_000, LLVM: 1_000,
+}  # fmt: skip
 
 
 def imports(name: str) -> list[str]:
     """What an engine imports, sooner or later."""
-    needs = {EAGER: [], PYTHON: [], NUMPY: ["numpy"], LLVM: ["llvmlite.binding"]}.get(name, ["numba"])
+    needs = {EAGER: [], PYTHON: [], NUMPY: ["numpy"]}.get(name, ["numpy", "llvmlite.binding"])
     return [*needs, NEEDS]
 
 
@@ -80,15 +84,15 @@ def _each(work: Pass, *names: str) -> Makers:
 
 
 def demo(work: Demo) -> Makers:
-    return {EAGER: lambda: one_pass(work, way()), **_each(work, PYTHON, NUMPY, PLAIN, NUMBA, AUTO)}
+    return {EAGER: lambda: one_pass(work, way()), **_each(work, PYTHON, NUMPY, PLAIN, INTERPRETER, AUTO)}
 
 
 def gpt(work: Gpt) -> Makers:
-    return {EAGER: lambda: one_pass(work, way()), **_each(work, PYTHON, NUMPY, PLAIN, NUMBA, AUTO)}
+    return {EAGER: lambda: one_pass(work, way()), **_each(work, PYTHON, NUMPY, PLAIN, INTERPRETER, AUTO)}
 
 
 def graph(work: Graph) -> Makers:
-    names = [PYTHON, LLVM, NUMBA, AUTO]
+    names = [PYTHON, LLVM, INTERPRETER, AUTO]
     if work.kind == "wide" or work.operations <= 1_000:  # a level for each operation: seconds to lay out
         names.append(NUMPY)
     return {EAGER: lambda: one_pass(work, way()), **_each(work, *names)}
@@ -100,8 +104,8 @@ def batch(work: Batch) -> Makers:
     if work.samples <= LARGEST_BATCH:
         makers[EAGER] = lambda: one_pass(work, way())
     if work.samples == 1:
-        makers |= {name: lambda name=name: _sample(work, name) for name in (PYTHON, LLVM, NUMBA, AUTO)}
-    names = [f"{name}, map" for name in (NUMPY, NUMBA, AUTO)]
+        makers |= {name: lambda name=name: _sample(work, name) for name in (PYTHON, LLVM, INTERPRETER, AUTO)}
+    names = [f"{name}, map" for name in (NUMPY, INTERPRETER, AUTO)]
     if work.samples > LARGEST_BATCH:
         names.append(f"{AUTO}, map, threads")
     return makers | {name: lambda name=name: _mapped(work, name) for name in names}
@@ -132,7 +136,7 @@ def _mapped(work: Batch, name: str) -> Engine:
 
 
 def xor(work: Xor) -> Makers:
-    makers = {name: lambda name=name: _stepped(work, name) for name in (PYTHON, LLVM, NUMBA, AUTO)}
+    makers = {name: lambda name=name: _stepped(work, name) for name in (PYTHON, LLVM, INTERPRETER, AUTO)}
     whole = {STEP: lambda: _trained(work, 1), LOOP: lambda: _trained(work, 2000)}
     return {EAGER: lambda: training(work, way()), **makers, **whole}
 
