@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 # How many transforms are running around the present one. Inside another, results stay Values even if the
 # arguments are plain numbers, because the outer variable may come in through a closure.
-_depth: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
+nesting: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
 
 
 class _WithGrad(no_grad):
@@ -296,7 +296,7 @@ class _Call:
         self.single = isinstance(argnums, int)
         self.numbers = _checked(argnums, len(args))
         chosen, self.rebuild = flatten(tuple(args[number] for number in self.numbers))
-        self.nested = _depth.get() > 0 or any(map(_holds_values, (args, named, others)))
+        self.nested = nesting.get() > 0 or any(map(_holds_values, (args, named, others)))
         # an outer variable goes in through a node of its own, so that this transform differentiates by that
         # node only
         tracer = current_mode().tracer
@@ -332,11 +332,11 @@ class _Call:
 
 @contextmanager
 def _one_deeper() -> Iterator[None]:
-    token = _depth.set(_depth.get() + 1)
+    token = nesting.set(nesting.get() + 1)
     try:
         yield
     finally:
-        _depth.reset(token)
+        nesting.reset(token)
 
 
 def _like(f: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -21,7 +21,7 @@ from .sources import source_place
 if TYPE_CHECKING:
     from .engine import Value
 
-__all__ = ["Protocols", "asked_instead"]
+__all__ = ["Protocols", "asked_instead", "comparable", "rounded_to", "truncated_to"]
 
 _warned_at: set[tuple[str, int]] = set()
 
@@ -57,7 +57,7 @@ class Protocols:
         return self._data != 0.0
 
     def __eq__(self, other: object) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -65,7 +65,7 @@ class Protocols:
         return self._data == number
 
     def __ne__(self, other: object) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -73,7 +73,7 @@ class Protocols:
         return self._data != number
 
     def __lt__(self, other: Any) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -81,7 +81,7 @@ class Protocols:
         return self._data < number
 
     def __le__(self, other: Any) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -89,7 +89,7 @@ class Protocols:
         return self._data <= number
 
     def __gt__(self, other: Any) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -97,7 +97,7 @@ class Protocols:
         return self._data > number
 
     def __ge__(self, other: Any) -> bool:
-        number = other if other.__class__ is float else _comparable(other)
+        number = other if other.__class__ is float else comparable(other)
         if number is None:
             return NotImplemented
         if switches.count:
@@ -112,7 +112,7 @@ class Protocols:
     def __int__(self) -> int:
         warn_dropped("int()", "use .floor() or .round()")
         number = int(self._data)
-        _take_out(self, *_truncated_to(number))
+        _take_out(self, *truncated_to(number))
         return number
 
     __trunc__ = __int__
@@ -120,7 +120,7 @@ class Protocols:
     def __round__(self, digits: int | None = None) -> float:
         warn_dropped("round()", "use .round()")
         number = round(self._data, digits)
-        _take_out(self, *(_rounded_to(number) if digits is None else [("==", self._data)]))
+        _take_out(self, *(rounded_to(number) if digits is None else [("==", self._data)]))
         return number
 
     def __floor__(self) -> int:
@@ -220,20 +220,20 @@ _ALL_WHOLE = 2.0**53  # from here on every float is a whole number, and its neig
 _HOLDS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
-def _truncated_to(number: int) -> list[tuple[str, float]]:
+def truncated_to(number: int) -> list[tuple[str, float]]:
     """Between which bounds int() gives this number."""
     above = (">=", number) if number > 0 else (">", number - 1)
     below = ("<=", number) if number < 0 else ("<", number + 1)
     return [above, below]
 
 
-def _rounded_to(number: float) -> list[tuple[str, float]]:
+def rounded_to(number: float) -> list[tuple[str, float]]:
     """Between which bounds round() gives this number: halves go to the even neighbour."""
     equal = "" if number % 2 else "="
     return [(f">{equal}", number - 0.5), (f"<{equal}", number + 0.5)]
 
 
-def _comparable(other: Any) -> float | None:
+def comparable(other: Any) -> float | None:
     """The number to compare with, or None where comparing makes no sense."""
     if isinstance(other, Protocols):
         return other._data

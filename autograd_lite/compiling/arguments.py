@@ -48,11 +48,11 @@ class Same:
 class Arguments:
     """The arguments of one call, as numbers and what else there is to them."""
 
-    __slots__ = ("_args", "_kwargs", "_parts", "_titles", "key", "keywords", "numbers", "positions", "values")
+    __slots__ = ("_parts", "_titles", "args", "key", "keywords", "kwargs", "numbers", "positions", "values")
 
     def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], static: Collection[Any],
                  titles: Sequence[str]) -> None:  # fmt: skip
-        self._args, self._kwargs, self._titles = args, kwargs, titles
+        self.args, self.kwargs, self._titles = args, kwargs, titles
         self._parts: list[Rebuild] = []
         self.numbers: list[float] = []
         """The inputs of the tape, in order."""
@@ -76,7 +76,7 @@ class Arguments:
     def names(self) -> tuple[str, ...]:
         """What each input is called: `x[0]`."""
         found: list[str] = []
-        given: Any = (*enumerate(self._args), *sorted(self._kwargs.items()))
+        given: Any = (*enumerate(self.args), *sorted(self.kwargs.items()))
         for where, argument in given:
             places = self.positions[where]
             if places.stop > places.start:
@@ -87,8 +87,8 @@ class Arguments:
         """The arguments with other numbers in the place of theirs, such as traced ones."""
         rest = iter(numbers)
         built = [part(rest) for part in self._parts]
-        count = len(self._args)
-        return tuple(built[:count]), dict(zip(sorted(self._kwargs), built[count:], strict=True))
+        count = len(self.args)
+        return tuple(built[:count]), dict(zip(sorted(self.kwargs), built[count:], strict=True))
 
     def _title(self, where: int | str) -> str:
         if isinstance(where, str):

@@ -50,20 +50,23 @@ class TapeBuilder:
     """
 
     __slots__ = (
-        "_guards", "_known", "_leaf_nodes", "_names", "_nodes", "_numbers", "_parameters", "_places",
-        "conditions", "inputs", "negations",
+        "_leaf_nodes", "_nodes", "_parameters", "_places", "conditions", "guards", "inputs", "known", "names",
+        "negations", "numbers",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.inputs = 0
-        # what each node is: (code, operands…); the node of the k-th entry is k, so the order matters
-        self._known: dict[tuple[int, ...], int] = {}
-        self._numbers: list[float] = []
+        self.known: dict[tuple[int, ...], int] = {}
+        """What each node is: (code, operands…). The node of the k-th entry is k, so the order matters."""
+        self.numbers: list[float] = []
+        """Of the constants."""
         self._nodes: dict[Any, int] = {}
         self._leaf_nodes: list[int] = []
         self._parameters: list[Value] = []
-        self._names: dict[int, str] = {}
-        self._guards: dict[int, Guard] = {}
+        self.names: dict[int, str] = {}
+        """Of leaves that have one, by node."""
+        self.guards: dict[int, Guard] = {}
+        """By node."""
         self._places: dict[int, Any] = {}
         # what rules that run on terms know of the nodes they made (see terms.py)
         self.conditions: set[int] = set()
@@ -71,29 +74,29 @@ class TapeBuilder:
 
     def __len__(self) -> int:
         """How many leaves and operations there are, constants not counted."""
-        return len(self._known)
+        return len(self.known)
 
     # --- leaves ---------------------------------------------------------------------------------------------
 
     def input(self, name: str = "") -> int:
         """One more number that a call gives."""
-        node = len(self._known)
+        node = len(self.known)
         self.inputs += 1
-        self._known[_INPUT, node] = node
+        self.known[_INPUT, node] = node
         self._leaf_nodes.append(node)
         if name:
-            self._names[node] = name
+            self.names[node] = name
         return node
 
     def parameter(self, value: Value, name: str = "") -> int:
         """A leaf from outside, read afresh at each call; ask once for each Value."""
-        known = self._known
+        known = self.known
         node = len(known)
         known[_PARAMETER, node] = node
         self._parameters.append(value)
         self._leaf_nodes.append(node)
         if name:
-            self._names[node] = name
+            self.names[node] = name
         return node
 
     def constant(self, number: float) -> int:
@@ -102,13 +105,13 @@ class TapeBuilder:
         key: Any = number if number and number == number else repr(number)
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = ~len(self._numbers)
-            self._numbers.append(number)
+            node = self._nodes[key] = ~len(self.numbers)
+            self.numbers.append(number)
         return node
 
     def number_of(self, node: int) -> float | None:
         """The number of a constant; None for any other node."""
-        return self._numbers[~node] if node < 0 else None
+        return self.numbers[~node] if node < 0 else None
 
     # --- operations -----------------------------------------------------------------------------------------
 
@@ -128,30 +131,30 @@ class TapeBuilder:
         if code == _CHOOSE:
             condition, first, second = nodes
             if condition < 0:
-                return first if self._numbers[~condition] else second
+                return first if self.numbers[~condition] else second
             if first == second:
                 return first
         if max(nodes) < 0:
             return self._folded(code, nodes)
-        known = self._known
+        known = self.known
         return known.setdefault((code, *nodes), len(known))
 
     def apply1(self, code: int, a: int) -> int:
         """A row of one operand and no immediates, quickly. Not for `identity`."""
         if a < 0:
             return self._folded(code, (a,))
-        known = self._known
+        known = self.known
         return known.setdefault((code, a), len(known))
 
     def apply2(self, code: int, a: int, b: int) -> int:
         """A row of two operands, or of one and an immediate, quickly."""
         if a < 0 and b < 0:
             return self._folded(code, (a, b))
-        known = self._known
+        known = self.known
         return known.setdefault((code, a, b), len(known))
 
     def _folded(self, code: int, nodes: Sequence[int]) -> int:
-        numbers = [self._numbers[~node] for node in nodes]
+        numbers = [self.numbers[~node] for node in nodes]
         if code == CHAIN:
             return self.constant(chain(*numbers))
         row = ROWS[code]
@@ -182,7 +185,7 @@ class TapeBuilder:
         whole = self.apply2(_EQUAL, self.apply1(_FLOOR, position), position)
         asked = f"a table of {size}[index]"
         self.guard(self.apply2(_AND, within, whole), 1.0, asked, place)
-        known = self._known
+        known = self.known
         return known.setdefault((TAKE, position, *table), len(known))
 
     # --- what else a tape tells -----------------------------------------------------------------------------
@@ -190,7 +193,7 @@ class TapeBuilder:
     def guard(self, node: int, expected: float, text: str = "", place: Place | None = None) -> None:
         """Say that this node must have this number for a replay to be valid."""
         if node >= 0:
-            self._guards.setdefault(node, Guard(node, float(expected), text, place))
+            self.guards.setdefault(node, Guard(node, float(expected), text, place))
 
     def mark(self, node: int, place: Any) -> None:
         """Say where a node was made; the first to say so is believed."""
@@ -206,26 +209,26 @@ class TapeBuilder:
 
     def finish_with_numbers(self, outputs: Sequence[int]) -> tuple[Tape, Sequence[int]]:
         """The same, and for each node of the builder its number on the tape; 0 for what was left out."""
-        entries = list(self._known)
-        inputs, parameters = self._leaves(entries)
-        parts = settled(entries, len(self._numbers), (*outputs, *self._guards), inputs + parameters)
+        entries = list(self.known)
+        inputs, parameters = self.leaves(entries)
+        parts = settled(entries, len(self.numbers), (*outputs, *self.guards), inputs + parameters)
         number = parts.numbers
-        names = tuple(self._names.get(leaf, "") for leaf in inputs + parameters) if self._names else ()
+        names = tuple(self.names.get(leaf, "") for leaf in inputs + parameters) if self.names else ()
         tape = Tape(
             self.inputs,
             tuple(self._parameters),
-            array("d", [self._numbers[k] for k in parts.constants]),
+            array("d", [self.numbers[k] for k in parts.constants]),
             parts.codes,
             parts.starts,
             parts.operands,
             array("i", [number[node] for node in outputs]),
-            tuple(guard._replace(node=int(number[guard.node])) for guard in self._guards.values()),
+            tuple(guard._replace(node=int(number[guard.node])) for guard in self.guards.values()),
             names,
             tuple(map(self._places.get, parts.kept)) if self._places else (),
         )
         return tape, number
 
-    def _leaves(self, entries: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
+    def leaves(self, entries: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
         """The nodes of the inputs and of the parameters."""
         found: tuple[list[int], list[int]] = [], []
         for node in self._leaf_nodes:

@@ -112,7 +112,7 @@ def with_numbers(arguments: Arguments, numbers: Numbers) -> Arguments:
 
 def given_to(arguments: Arguments) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The arguments as the caller gave them."""
-    return arguments._args, arguments._kwargs
+    return arguments.args, arguments.kwargs
 
 
 def runs_itself() -> bool:

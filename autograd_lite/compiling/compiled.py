@@ -38,7 +38,7 @@ _MOST_REQUESTS = 64
 Function = Callable[..., Any]
 
 _VALUES = Values()
-_depth = functional._depth.get
+_depth = functional.nesting.get
 
 
 class Compiled:

@@ -22,6 +22,8 @@ __all__ = [
     "expanded_with_legend",
     "gradient_tape",
     "parted",
+    "slopes_of_chain",
+    "slopes_of_take",
     "tangent_tape",
 ]
 
@@ -95,9 +97,9 @@ def _slopes(copy: _Copy, operation: int, operands: Sequence[int]) -> Iterator[tu
     builder, nodes, code = copy.builder, copy.nodes, copy.tape.codes[operation]
     given = [nodes[operand] for operand in operands]
     if code == TAKE:
-        return _slopes_of_take(builder, operands, given)
+        return slopes_of_take(builder, operands, given)
     if code == CHAIN:
-        return zip(operands, _slopes_of_chain(builder, *given), strict=True)
+        return zip(operands, slopes_of_chain(builder, *given), strict=True)
     slopes = partials_of(builder, code, given, nodes[copy.tape.first_operation + operation])
     return (
         (operand, slope)
@@ -106,16 +108,17 @@ def _slopes(copy: _Copy, operation: int, operands: Sequence[int]) -> Iterator[tu
     )
 
 
-def _slopes_of_take(
+def slopes_of_take(
     builder: TapeBuilder, operands: Sequence[int], given: Sequence[int]
 ) -> Iterator[tuple[int, int]]:
+    """The entries of a table, each with its slope: 1 for the one that the index says, 0 for the others."""
     one, zero = builder.constant(1.0), builder.constant(0.0)
     for place, operand in enumerate(operands[1:]):
         hit = append(builder, _EQUAL, (given[0], builder.constant(float(place))))
         yield operand, append(builder, _CHOOSE, (hit, one, zero))
 
 
-def _slopes_of_chain(builder: TapeBuilder, upstream: int, local: int) -> tuple[int, int]:
+def slopes_of_chain(builder: TapeBuilder, upstream: int, local: int) -> tuple[int, int]:
     """The other factor; 0 where the rule for zero made the product nothing, whatever becomes of it."""
     product = append(builder, _MUL, (upstream, local))
     kept = append(builder, CHAIN, (upstream, local))

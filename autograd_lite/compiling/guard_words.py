@@ -14,11 +14,11 @@ _DEPTH = 2  # of what is written out; the rest is "…"
 
 def with_words(builder: TapeBuilder, asked: Mapping[int, tuple[str, int]], labels: Mapping[int, str]) -> None:
     """Give every guard of a builder that has no words yet the question it is about."""
-    guards = builder._guards
+    guards = builder.guards
     silent = [guard for guard in guards.values() if not guard.text]
     if not silent:
         return
-    entries = list(builder._known)
+    entries = list(builder.known)
     for guard in silent:
         form, node = asked.get(guard.node, ("{}", guard.node))
         guards[guard.node] = guard._replace(text=form.format(_words(builder, entries, labels, node, _DEPTH)))
@@ -29,7 +29,7 @@ def _words(
 ) -> str:
     if node < 0:
         return f"{builder.number_of(node):.6g}"
-    name = labels.get(node) or builder._names.get(node)
+    name = labels.get(node) or builder.names.get(node)
     if name:
         return name
     code, *operands = entries[node]

@@ -15,7 +15,7 @@ from ..engine import Value
 from ..errors import GraphError
 from ..rules import chain
 from .building import TapeBuilder
-from .differentiating import _slopes_of_chain, _slopes_of_take, edges
+from .differentiating import edges, slopes_of_chain, slopes_of_take
 from .tape import CHAIN, CODE, ROWS, TAKE
 from .terms import append, multiplied, partials_of
 from .traced import traced
@@ -47,7 +47,7 @@ class Inner:
         for variable, of in self.bases.items():
             if of == base:
                 newest = variable
-        known = tracer.builder._known
+        known = tracer.builder.known
         node = known.setdefault((_IDENTITY, newest), len(known))  # of the newest one: no two are equal
         self.bases[node] = base
         return traced(tracer, node, thing._data if isinstance(thing, Value) else float(thing))
@@ -100,7 +100,7 @@ class Inner:
         """The operations from the first variable to the last result, and which of them depend on one."""
         first = min(wanted, default=last + 1)
         end = max(last, *wanted) + 1 if wanted else first
-        entries = [(key[0], key[1:]) for key in islice(self.tracer.builder._known, first, end)]
+        entries = [(key[0], key[1:]) for key in islice(self.tracer.builder.known, first, end)]
         for variable, base in self.bases.items():  # whatever else they are made from on the tape
             if first <= variable < end:
                 entries[variable - first] = _IDENTITY, (base,)
@@ -133,20 +133,20 @@ class Inner:
     def _number(self, node: int) -> float:
         """The number of a node, found by computing what was appended since this was asked last."""
         numbers, builder = self.numbers, self.tracer.builder
-        entries = islice(builder._known, len(numbers), node + 1)
+        entries = islice(builder.known, len(numbers), node + 1)
         given = self._leaves()
         for code, *operands in entries:
             if code < 0:
                 numbers.append(given[len(numbers)])
                 continue
-            values = [numbers[o] if o >= 0 else builder._numbers[~o] for o in operands]
+            values = [numbers[o] if o >= 0 else builder.numbers[~o] for o in operands]
             numbers.append(_computed(code, values))
         return numbers[node]
 
     def _leaves(self) -> dict[int, float]:
         """The numbers of the inputs and parameters."""
         tracer = self.tracer
-        inputs, _ = tracer.builder._leaves(list(tracer.builder._known))
+        inputs, _ = tracer.builder.leaves(list(tracer.builder.known))
         found = dict(zip(inputs, tracer.numbers, strict=True))
         return found | {node: value._data for value, node in tracer.leaves.items() if node >= 0}
 
@@ -156,9 +156,9 @@ def _slopes(
 ) -> Iterator[tuple[int, int]]:
     """The operands of an operation through which a gradient flows, each with its slope."""
     if code == TAKE:
-        return _slopes_of_take(builder, operands, operands)
+        return slopes_of_take(builder, operands, operands)
     if code == CHAIN:
-        return zip(operands, _slopes_of_chain(builder, operands[0], operands[1]), strict=True)
+        return zip(operands, slopes_of_chain(builder, operands[0], operands[1]), strict=True)
     slopes = partials_of(builder, code, operands, node)
     triples = zip(operands, slopes, edges(code, len(operands)), strict=False)
     return ((operand, slope) for operand, slope, flow in triples if flow)

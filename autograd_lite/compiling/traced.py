@@ -15,7 +15,7 @@ from .. import ops
 from ..engine import Value
 from ..modes import current_mode
 from ..ops import Op
-from ..protocols import _rounded_to, _truncated_to
+from ..protocols import rounded_to, truncated_to
 from ..rules import LEAF
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Traced(Value):
         return self._is("float({})")
 
     def __int__(self) -> int:
-        return self._whole("int({})", int, _truncated_to)
+        return self._whole("int({})", int, truncated_to)
 
     __trunc__ = __int__
 
@@ -176,7 +176,7 @@ class Traced(Value):
     def __round__(self, digits: int | None = None) -> float:
         if digits is not None:
             return round(self._is("round({}, …)"), digits)
-        return self._whole("round({})", round, _rounded_to)
+        return self._whole("round({})", round, rounded_to)
 
     def __floor__(self) -> int:
         return self._whole("math.floor({})", math.floor, lambda whole: [(">=", whole), ("<", whole + 1)])

@@ -14,7 +14,7 @@ from .. import _methods, ops
 from ..engine import Value
 from ..ops import Op
 from ..ops.row import RAISED_FOR_IEEE, as_number
-from ..protocols import _comparable
+from ..protocols import comparable
 from .tape import CODE
 from .traced import Number, Traced
 
@@ -128,7 +128,7 @@ def _general(row: Op, reflected: bool = False) -> Method:
 
 def _comparison(row: Op) -> Method:
     def method(self: Any, other: Any) -> Any:
-        if other.__class__ is not float and _comparable(other) is None:
+        if other.__class__ is not float and comparable(other) is None:
             return NotImplemented
         return self._tracer.apply(row, (self, other))
 

@@ -75,7 +75,7 @@ def trace(f: Callable[..., Any], arguments: Arguments, *, sources: bool = False)
         gc.disable()  # many new objects and no garbage: looking for some would take half of the time
         with record_on(tracer):
             result = f(*args, **kwargs)
-            constant = tracer.constant if tracer.builder._guards else None
+            constant = tracer.constant if tracer.builder.guards else None
             outputs = result_of(result, tracer.title, tracer.leaf, constant)
             tracer.finish()
         return tracer.recorded(*outputs)
@@ -98,7 +98,7 @@ class Tracer:
         self.builder = TapeBuilder()
         self.watched = Watched(self.builder, sources)
         # where an operation finds its node, or becomes one; something slower where more is to be done
-        self.known: Any = self.watched if sources else self.builder._known
+        self.known: Any = self.watched if sources else self.builder.known
         self.leaves: dict[Value, int] = {}  # the node of each leaf that was met
         self.constants: dict[float, int] = {}  # of each plain number, but not of zeros and NaN
         self.inside: dict[Value, None] = {}  # the leaves that were made while tracing
@@ -328,7 +328,7 @@ class Tracer:
 
     def guard(self, node: int, expected: float, words: str = "", about: int = -1) -> None:
         """Guard that a node has this number; each node once."""
-        if node not in self.builder._guards:
+        if node not in self.builder.guards:
             self.builder.guard(node, expected, place=source_place())
             if words:
                 self.asked[node] = words, about
@@ -339,7 +339,7 @@ class Tracer:
         """Another mode is in force from here on."""
         watched = self.watched
         watched.grad, watched.scope = mode.grad, mode.scope
-        self.known = watched if watched.sources or not mode.grad else self.builder._known
+        self.known = watched if watched.sources or not mode.grad else self.builder.known
 
     def finish(self) -> None:
         """The function has returned: raise `GraphError` if it wrote to a leaf."""
@@ -368,7 +368,7 @@ class Tracer:
         )
 
     def _name_parameters(self) -> None:
-        names = self.builder._names
+        names = self.builder.names
         for value, node in self.leaves.items():
             try:
                 label = value._label
