@@ -168,10 +168,14 @@ class Value(_methods.Methods, Inspection, Protocols):
     @property
     def data(self) -> float:
         """The number, always a float. Assigning converts; gradients of nodes made before do not change."""
+        if switches.count and current_mode().tracer is not None:
+            return current_mode().tracer.number(self)  # type: ignore[no-any-return]
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
+        if switches.count and current_mode().tracer is not None:
+            current_mode().tracer.check_writable(self)
         number = as_number(number)
         if self._a is not None and self._pinned is None and self._handmade is None:
             # the slopes may be written in terms of the number that goes

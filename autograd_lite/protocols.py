@@ -106,11 +106,15 @@ class Protocols:
 
     def __float__(self) -> float:
         warn_dropped("float()", "use the op's method or autograd_lite.ops, as in x.sin() or ops.sin(x)")
+        if _is_traced():
+            return float(self.data)  # type: ignore[attr-defined]
         _take_out(self, ("==", self._data))
         return self._data
 
     def __int__(self) -> int:
         warn_dropped("int()", "use .floor() or .round()")
+        if _is_traced():
+            return int(self.data)  # type: ignore[attr-defined]
         number = int(self._data)
         _take_out(self, *truncated_to(number))
         return number
@@ -119,18 +123,24 @@ class Protocols:
 
     def __round__(self, digits: int | None = None) -> float:
         warn_dropped("round()", "use .round()")
+        if _is_traced():
+            return round(self.data, digits)  # type: ignore[attr-defined,no-any-return]
         number = round(self._data, digits)
         _take_out(self, *(rounded_to(number) if digits is None else [("==", self._data)]))
         return number
 
     def __floor__(self) -> int:
         warn_dropped("math.floor()", "use .floor()")
+        if _is_traced():
+            return math.floor(self.data)  # type: ignore[attr-defined,no-any-return]
         number = math.floor(self._data)
         _take_out(self, (">=", number), ("<", number + 1))
         return number
 
     def __ceil__(self) -> int:
         warn_dropped("math.ceil()", "use .ceil()")
+        if _is_traced():
+            return math.ceil(self.data)  # type: ignore[attr-defined,no-any-return]
         number = math.ceil(self._data)
         _take_out(self, (">", number - 1), ("<=", number))
         return number
@@ -142,10 +152,10 @@ class Protocols:
         >>> Value(2.5).item()
         2.5
         """
-        return self._data
+        return self.data  # type: ignore[attr-defined,no-any-return]
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        return format(self.data, spec) if spec else str(self)  # type: ignore[attr-defined]
 
     def __abs__(self) -> Value:
         return self.abs()  # type: ignore[attr-defined,no-any-return]
@@ -195,6 +205,11 @@ class Protocols:
         if not callable(function):
             raise ArgumentError(f"_backward takes a function without arguments, got {function!r:.60}")
         become_handmade(self, function)  # type: ignore[arg-type]
+
+
+def _is_traced() -> bool:
+    """Whether a function is being traced, in which the number of a leaf is one that may change."""
+    return bool(switches.count) and current_mode().tracer is not None
 
 
 def _written(left: Any, op: str, right: Any, number: float, outcome: bool) -> bool:

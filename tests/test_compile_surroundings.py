@@ -8,6 +8,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, no_grad
 from autograd_lite import compile as compiled
+from autograd_lite.errors import GraphError
 
 
 def branching(x):
@@ -86,3 +87,71 @@ def test_static_numbers_that_are_equal_are_not_the_same():
     g = compiled(lambda x, s: x * len(repr(s)), executor="python", static="s")
     for each in ((1,), (True,), (1.0,), ((1.0,),), ((-0.0,),), ((0.0,),)):
         assert g(1.0, each) == len(repr(each))
+
+
+READS = {
+    "data": lambda x, w: x * w.data,
+    "item": lambda x, w: x * w.item(),
+    "arithmetic": lambda x, w: x * (1.0 - w.data / 3.0) ** 2,
+    "float": lambda x, w: x * float(w),
+    "int": lambda x, w: x * int(w),
+    "round": lambda x, w: x * round(w) + round(w, 1),
+    "floor": lambda x, w: x * math.floor(w) + math.ceil(w),
+    "format": lambda x, w: x * len(f"{w:.1f}"),
+    "compared": lambda x, w: x * 2.0 if w.data > 2.0 else x,
+    "within no_grad": lambda x, w: x * within_no_grad(w),
+    "computed outside": lambda x, w: x * OUTSIDE.data,
+}
+OUTSIDE = Value(3.0) * 2.0
+
+
+def within_no_grad(w):
+    with no_grad():
+        return float(w) * int(w)
+
+
+@pytest.mark.filterwarnings("ignore::autograd_lite.errors.GradientDropped")
+@pytest.mark.parametrize("name", READS)
+def test_plain_numbers_of_values_from_outside_are_read_afresh(name):
+    w, read = Value(1.5), READS[name]
+    f = compiled(lambda x: read(x, w), executor="python")
+    for number in (1.5, 2.5, -3.25, 1.5, 12.0):
+        w.data = number
+        assert f(2.0) == read(Value(2.0), w).data
+        assert f.value_and_grad(2.0, wrt=(0, w)) == (f(2.0), (ag.grad(lambda x: read(x, w))(2.0), 0.0))
+
+
+@pytest.mark.filterwarnings("ignore::autograd_lite.errors.GradientDropped")
+def test_numbers_that_cannot_be_converted_are_branches_too():
+    w = Value(math.nan)
+
+    def program(x):
+        try:
+            return x * int(w)
+        except ValueError:
+            return x * 0.5
+
+    f = compiled(program, executor="python")
+    assert f(2.0) == 1.0
+    w.data = 3.0
+    assert f(2.0) == 6.0
+    w.data = math.nan
+    assert f(2.0) == 1.0
+
+
+def test_writing_to_a_value_from_outside_is_an_error():
+    w = Value(1.0, label="w")
+
+    def counts(x):
+        w.data = 5.0
+        return x * w
+
+    def makes_its_own(x):
+        mine = Value(1.0)
+        mine.data += 2.0
+        return x * mine
+
+    with pytest.raises(GraphError, match=r"wrote to \.data of .*w"):
+        compiled(counts, executor="python")(2.0)
+    assert w.data == 1.0
+    assert compiled(makes_its_own, executor="python")(2.0) == 6.0

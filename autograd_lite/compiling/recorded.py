@@ -12,10 +12,11 @@ from ..graph import Graph
 from ..ops import Op
 from ..ops.row import as_number
 from ..rules import chain
+from ..structures import maker
 from .tape import CHAIN, ROWS, TAKE, Tape
 from .traced import Condition, Traced
 
-__all__ = ["Trace", "result_of", "rule_text"]
+__all__ = ["Trace", "renumbered", "result_of", "rule_text"]
 
 Rebuild = Callable[[Iterator[float]], Any]
 
@@ -170,6 +171,11 @@ def result_of(
     return found.nodes, found.numbers, rebuild
 
 
+def renumbered(told: dict[int, str], number: Sequence[int], first: int) -> dict[int, str]:
+    """What is known of operations, by their numbers on the tape; of what was left out nothing."""
+    return {int(number[node]): text for node, text in told.items() if text and number[node] >= first}
+
+
 class _Outputs:
     """The traced numbers of a nested result, in order."""
 
@@ -195,7 +201,7 @@ class _Outputs:
             return lambda rest: {key: part(rest) for key, part in parts.items()}
         if isinstance(result, (list, tuple)):
             items = [self.part(item) for item in result]
-            make = getattr(result.__class__, "_make", tuple if isinstance(result, tuple) else list)
+            make = maker(result.__class__)
             return lambda rest: make([item(rest) for item in items])
         if getattr(result, "ndim", 0):
             return self._array(result)

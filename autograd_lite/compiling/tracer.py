@@ -32,7 +32,7 @@ from .arguments import Arguments
 from .building import TapeBuilder
 from .guard_words import with_words
 from .inner_gradients import Inner
-from .recorded import Trace, result_of
+from .recorded import Trace, renumbered, result_of
 from .tables import put, take
 from .tape import CODE
 from .traced import Condition, Number, Traced, traced
@@ -262,6 +262,11 @@ class Tracer:
             return self._plain(value._data)
         return traced(self, self.detach(node), value._data)
 
+    def number(self, value: Value) -> Any:
+        """What stands for the number of a Value from outside, if that is read."""
+        of = value if value in self.inside else self.detached(value)
+        return traced(self, of._index, of._data, Number) if isinstance(of, Traced) else of._data
+
     def detach(self, node: int) -> int:
         """The node with the same number and no gradient."""
         return self.watched.without_gradient(node)
@@ -346,10 +351,15 @@ class Tracer:
         for value, number in zip(self.leaves, self.met, strict=True):
             now = value._data
             if now is not number and now != number:  # NaN is not itself, but it is the same object
-                raise GraphError(
-                    f"{self.title} wrote to .data of {describe(value)}: that would happen at this one call "
-                    "only, and not when it is replayed. Return the new number instead"
-                )
+                self.check_writable(value)
+
+    def check_writable(self, value: Value) -> None:
+        """Raise `GraphError` for writing to `.data` of a Value that a replay would read or lacks."""
+        if value in self.leaves or value not in self.inside:
+            raise GraphError(
+                f"{self.title} wrote to .data of {describe(value)}: that would happen at this one call "
+                "only, and not when it is replayed. Return the new number instead"
+            )
 
     def recorded(self, nodes: list[int], numbers: list[float], rebuild: Callable[[Any], Any]) -> Trace:
         """The trace with these outputs."""
@@ -363,8 +373,8 @@ class Tracer:
             tuple(self.draws),
             tuple(self.assumptions),
             tuple(self.numbers),
-            _renumbered(self.watched.scopes, number, tape.first_operation),
-            _renumbered(self.labels, number, tape.first_operation),
+            renumbered(self.watched.scopes, number, tape.first_operation),
+            renumbered(self.labels, number, tape.first_operation),
         )
 
     def _name_parameters(self) -> None:
@@ -388,8 +398,3 @@ class Tracer:
     def refuse(self, what: str, instead: str) -> GraphError:
         """An error for what makes no sense of a traced number."""
         return GraphError(f"{what} has no meaning in {self.title} while it is compiled: {instead}")
-
-
-def _renumbered(told: dict[int, str], number: Sequence[int], first: int) -> dict[int, str]:
-    """What is known of operations, by their numbers on the tape; of what was left out nothing."""
-    return {int(number[node]): text for node, text in told.items() if text and number[node] >= first}
