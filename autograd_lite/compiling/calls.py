@@ -14,7 +14,7 @@ from .. import functional
 from ..engine import Value
 from ..errors import ValueTypeError
 from ..modes import current_mode, switches
-from ..structures import flatten
+from ..structures import flatten, maker
 from .arguments import Arguments, flatten_call
 from .replaying import Numbers, to_floats
 
@@ -53,8 +53,12 @@ def quickly_read(args: Sequence[Any]) -> tuple[tuple[Any, ...], Any] | None:
             key += (kind, len(argument))
             parts.append(numbers)
         else:
-            if getattr(getattr(argument, "dtype", None), "char", "") != "d" or not argument.ndim:
+            if getattr(getattr(argument, "dtype", None), "char", "") != "d":
                 return None
+            if not argument.ndim:  # NumPy's own float
+                key.append(float)
+                parts.append((float(argument),))
+                continue
             arrays = True
             key += (kind, argument.shape)
             parts.append(argument.ravel())
@@ -121,7 +125,7 @@ def runs_itself() -> bool:
         mode = current_mode()
         if mode.anomaly or mode.tracer is not None:
             return True
-    return functional._depth.get() > 0
+    return functional.nesting.get() > 0
 
 
 def without_values(result: Any) -> Any:
@@ -131,7 +135,7 @@ def without_values(result: Any) -> Any:
     if isinstance(result, dict):
         return {key: without_values(part) for key, part in result.items()}
     if isinstance(result, (list, tuple)):
-        make = getattr(result.__class__, "_make", tuple if isinstance(result, tuple) else list)
+        make = maker(result.__class__)
         return make([without_values(part) for part in result])
     if is_array(result) and result.dtype.kind == "O":
         import numpy

@@ -42,7 +42,7 @@ class Part(NamedTuple):
 class Request:
     """What a call of `value_and_grad` asks for, whatever the trace is."""
 
-    __slots__ = ("_wanted", "given", "parts", "single", "wrt")
+    __slots__ = ("_same", "_wanted", "given", "parts", "single", "wrt")
 
     def __init__(self, wrt: Any, parts: tuple[Part, ...], single: bool, given: dict[int, list[int]]) -> None:
         self.wrt = wrt
@@ -52,6 +52,8 @@ class Request:
         self.given = given
         """By the id of each Value among the arguments, which inputs it is."""
         self._wanted: dict[Replay, Wanted] = {}
+        self._same: Callable[[], bool] | None = None
+        """Tells quickly that a model has the parameters that it had; what is no module has no such thing."""
 
     def of(self, replay: Replay) -> Wanted:
         """What it means for one trace."""
@@ -69,9 +71,16 @@ class Request:
         known = self.parts[0].values
         if wrt is not self.wrt or known is None or len(self.parts) > 1:
             return False
+        if self._same is not None and self._same():
+            return True
+        watched = getattr(wrt, "_watched", None)
+        self._same = watched() if watched is not None else None  # first, lest it miss a change
         if wrt.__class__ is not list:
             wrt = list(wrt.parameters() if hasattr(wrt, "parameters") else wrt)
-        return len(wrt) == len(known) and all(map(is_, wrt, known))
+        if len(wrt) == len(known) and all(map(is_, wrt, known)):
+            return True
+        self._same = None
+        return False
 
     def shaped(self, each: Sequence[Any]) -> Any:
         """Sequences of numbers, one for each part, as the caller gets them."""

@@ -21,6 +21,7 @@ from .finding import (
     same_names,
     saved_number,
     titled_modules,
+    watched,
 )
 from .initialisation import RandomSource, random_source
 from .inputs import as_rows, shown
@@ -65,6 +66,7 @@ class Module:
 
     _placed: str | None = None  # the scope of its own parameters
     _held_in: str = ""  # the scope of the module that holds it
+    _watched = watched
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         """Run `forward` inside this module's scope.
@@ -296,8 +298,7 @@ class Module:
         >>> model.state_dict() == nn.MLP(2, [3, 1], seed=0).state_dict()
         True
         """
-        state, kinds = read_parameters(path)
-        own = self._kinds()
+        (state, kinds), own = read_parameters(path), self._kinds()
         same_names(self.state_dict(), state, repr(str(path)))
         for name in own:
             if own[name] != kinds.get(name, own[name]):
