@@ -162,7 +162,7 @@ class RowTraces:
         """Trace the function on this row, and keep the trace."""
         if len(self.branches) >= self.limit:
             raise CompileError(self._unstable())
-        arguments = flatten_call((list(row), list(shared)), {}, ())
+        arguments = flatten_call(([*map(float, row)], list(shared)), {}, ())  # True would be no number
         trace_ = self._traced(arguments)
         if not self.branches:
             again = self._traced(arguments)

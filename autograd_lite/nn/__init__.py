@@ -21,9 +21,9 @@ Where things are, by theme:
   (within one), `gradients` (where it meets graphs), `model_state`, `streams` (random numbers),
   `history`, `checkpoints`, `checkpoint_files`, `restarts`, `stopping`, `trouble` (NaN), `progress`,
   `resting` (of the garbage collector); `prediction`
-- compiled training: `compiled` (traced losses), `compiled_penalty`, `compiled_epochs`, `compiled_arrays` (of
-  many steps), `compiled_batches`, `compiled_kernels` (native loops), `compiled_training`
-  (`compile_training`), `tracing` (what modules ask)
+- compiled training: `compiled` (traced losses), `attributes` (what traces take for granted),
+  `compiled_penalty`, `compiled_epochs`, `compiled_arrays` (of many steps), `compiled_batches`,
+  `compiled_kernels` (native loops), `compiled_training` (`compile_training`), `tracing` (what modules ask)
 - data: `data` (data sets), `samples` (checks), `splitting` (split, standardise, jitter), `sampling` (seeds)
 - search: `rate_finder`, `search`, `search_results`, `building` (models by configuration)
 - pictures and diagnosis: `plots` and `plot_…`; `diagnosis`, `advice`, `probing` (what layers answer),

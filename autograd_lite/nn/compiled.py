@@ -17,6 +17,7 @@ from ..engine import Value
 from ..errors import ArgumentError, CompileError
 from ..modes import current_mode
 from ..structures import flatten
+from .attributes import attributes_of
 from .calling import without_scopes
 from .compiled_penalty import CompiledPenalty
 from .gradients import EagerGradients, LossFunction, Penalty
@@ -50,12 +51,16 @@ class CompiledGradients(EagerGradients):
         self.trained = [parameter for parameter in parameters if not parameter.is_frozen]
         self._traces: dict[Any, RowTraces] = {}
         self._shapes: dict[int, Callable[[list[Any]], Any]] = {}
-        self.compiled_penalty = None if penalty is None else CompiledPenalty(penalty, self.trained, executor)
+        self.compiled_penalty = None if penalty is None else CompiledPenalty(penalty, parameters, executor)
 
     @property
     def eager(self) -> EagerGradients:
         """The same by graphs, for looking at every node."""
         return EagerGradients(self.model, self.loss, self.penalty, self.parameters)
+
+    def taken_for_granted(self) -> list[Any]:
+        """What traces of the model hold for: which parameters are frozen, and see `attributes_of`."""
+        return [*[parameter.is_frozen for parameter in self.parameters], *attributes_of(self.model)]
 
     def prepare(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> None:
         """Trace a batch; `CompileError` if that cannot be done. Nothing is changed."""
@@ -66,9 +71,9 @@ class CompiledGradients(EagerGradients):
     def loss_and_gradients(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> float:
         """The mean loss of a batch in training; its gradients are added to the parameters'.
 
-        Under `detect_anomaly()`, which looks at every node, a graph is built.
+        Under `detect_anomaly()`, which looks at every node, and `no_grad()` graphs are built.
         """
-        if current_mode().anomaly:
+        if needs_graphs():
             return self.eager.loss_and_gradients(rows, targets)
         traces, numbers = self.traces_for(rows, targets)
         total = without_scopes(traces.gradients, numbers, self.shared())
@@ -83,7 +88,7 @@ class CompiledGradients(EagerGradients):
         """The penalty on the parameters as they are; its gradients are added to theirs."""
         if self.compiled_penalty is None:
             return 0.0
-        if current_mode().anomaly:
+        if needs_graphs():
             return self.eager.penalty_and_gradients()
         return without_scopes(self.compiled_penalty.and_gradients)
 
@@ -213,6 +218,12 @@ class CompiledGradients(EagerGradients):
             self.state.put_draws(draws)
 
         return undo
+
+
+def needs_graphs() -> bool:
+    """Whether gradients are those of graphs now: where every node is looked at, and where there are none."""
+    mode = current_mode()
+    return mode.anomaly or not mode.grad
 
 
 def is_mean_over_samples(loss: Loss | LossFunction) -> bool:

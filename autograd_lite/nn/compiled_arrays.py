@@ -8,6 +8,7 @@ is made on arrays.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +27,10 @@ from .groups import Memory, with_settings
 from .optimizers import Optimizer, Snapshot
 
 __all__ = ["ArrayRun", "Now", "Steps"]
+
+
+_SECONDS = 0.1
+"""About how long the native loop runs in one go: meanwhile Ctrl-C is not heard."""
 
 
 class Steps(NamedTuple):
@@ -80,6 +85,8 @@ class ArrayRun:
         self._settings: Any = None
         self._native: Native | None = None
         self._native_of: Branch | None = None
+        self._at_once = 1
+        """How many steps the native loop takes in one go."""
         self.now: Now
 
     # model and optimizer
@@ -177,12 +184,10 @@ class ArrayRun:
         traces = self.batches.traces(int(steps.ends[1]), self.now.shared)
         draws, before = traces.branches[0].draws, self.now.finished
         row_ends = steps.ends if self.gradients.by_sample else range(len(steps) + 1)
-        drawn = None
-        if draws:
-            undo = traces.remember()
-            drawn = np.array([[draw() for draw in draws] for _ in range(row_ends[-1])])
         kernel = self._kernel(traces, int(steps.ends[1]))
+        undo = traces.remember() if draws else None
         try:
+            drawn = np.array([[draw() for draw in draws] for _ in range(row_ends[-1])]) if draws else None
             with np.errstate(all="ignore"):
                 if kernel is None:
                     self._one_by_one(drawn, row_ends, steps, measured)
@@ -190,24 +195,42 @@ class ArrayRun:
                     self._natively(kernel, traces, drawn, steps, measured)
         finally:
             done = self.now.finished - before
-            if draws and done < len(steps):  # the generators stand where the last step left them
+            if undo is not None and done < len(steps):  # the generators stand where the last step left them
                 undo()
                 for draw in draws * int(row_ends[done]):
                     draw()
         return done
 
     def _natively(self, kernel: Native, traces: RowTraces, drawn: Any, steps: Steps, measured: Any) -> None:
-        now, rows, order = self.now, self.batches.rows, steps.order
+        rows = self.batches.rows
         if drawn is not None:
-            rows, order = np.concatenate([rows[order], drawn], axis=1), np.arange(len(order))
-        state = replace(now.state, numbers=self.batches.numbers(now.state.numbers, traces))
+            rows = np.concatenate([rows[steps.order], drawn], axis=1)
+            steps = Steps(np.arange(len(steps.order)), steps.ends, steps.rates)
+        state = replace(self.now.state, numbers=self.batches.numbers(self.now.state.numbers, traces))
+        self.now = self.now._replace(state=state)  # which the loop writes in place
         measured[:] = np.nan  # Ctrl-C may come before the count of steps is known
+        at = 0
         try:
-            kernel.kernel.run(state, rows, order, steps.ends, steps.rates, measured)
+            while at < len(steps):
+                part, own = steps, measured
+                if at or len(steps) > self._at_once:
+                    part = steps.part(at, min(at + self._at_once, len(steps)))
+                    own = measured[at : at + len(part)]
+                began = time.perf_counter()
+                done = kernel.kernel.run(state, rows, part.order, part.ends, part.rates, own)
+                seconds = max(time.perf_counter() - began, 1e-9)
+                at += done
+                if done < len(part) or not self.is_finite():
+                    break
+                self._at_once = max(1, int(min(_SECONDS / seconds, 1e6) * done))
         finally:
             done = int(np.count_nonzero(measured[:, 2] == measured[:, 2]))
             reached = kernel.reached | (state.gradient != 0.0)
-            self.now = Now(state, now.shared, reached, now.finished + done)
+            self.now = self.now._replace(reached=reached, finished=self.now.finished + done)
+
+    def is_finite(self) -> bool:
+        """Whether all that is trained is."""
+        return bool(np.isfinite(self.now.state.numbers[: len(self.trained)]).all())
 
     def _one_by_one(self, drawn: Any, row_ends: Any, steps: Steps, measured: Any) -> None:
         for index, rates in enumerate(steps.rates.tolist()):
@@ -224,7 +247,7 @@ class ArrayRun:
             state = stepped(now.state, gradient, self.rules, rates, self.clip_value, self.clip_norm)
             measured[index] = gradient.loss, gradient.penalty, norm
             self.now = Now(state, shared, gradient.reached, now.finished + 1)
-            if not np.isfinite(state.numbers).all():
+            if not self.is_finite():
                 return
 
     def _kernel(self, traces: RowTraces, size: int) -> Native | None:

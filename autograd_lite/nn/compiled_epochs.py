@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..structures import flatten
-from .compiled import CompiledGradients
+from .compiled import CompiledGradients, needs_graphs
 from .compiled_arrays import ArrayRun, Now, Steps
-from .epochs import Before, Epochs, Sums, gradients_for
+from .epochs import Before, Epochs, Sums
 from .preparing import Plan
 
 __all__ = ["CompiledEpochs"]
@@ -35,20 +35,19 @@ class CompiledEpochs(Epochs):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._run: ArrayRun | None = None
-        self._frozen: list[bool] = []
         self._last: tuple[Before, Now] | None = None  # before the newest step, if that was taken in arrays
         self._waiting = False  # steps that are in the arrays only
 
     def settle(self) -> None:
         """Let the model hold what was trained."""
         if self._waiting and self._run is not None:
-            self._waiting = False
             self._run.push()
+            self._waiting = False  # not before: Ctrl-C may come while it is written
 
     def _steps(self, order: list[int], sums: Sums) -> None:
         run = self._array_run()
         rates = self._rates()
-        if rates is None or self.plan.augment is not None:
+        if rates is None or self.plan.augment is not None or needs_graphs():
             self.settle()
             super()._steps(order, sums)
             return
@@ -84,7 +83,7 @@ class CompiledEpochs(Epochs):
         except BaseException:  # Ctrl-C too: the model is that of the last finished step
             self.settle()
             raise
-        if done == count and np.isfinite(run.now.state.numbers).all():
+        if done == count and run.is_finite():
             self.good, self._last = last[0], last
             if not self.unseen:
                 self.settle()
@@ -95,10 +94,10 @@ class CompiledEpochs(Epochs):
             if done:
                 run.take(steps.part(0, done), measured[:done])
             self.settle()
-        self._note(measured[:done], at, sums)
+        self._note(measured[:done], steps.rates, at, sums)
         return done
 
-    def _note(self, measured: Any, at: int, sums: Sums) -> None:
+    def _note(self, measured: Any, rates: Any, at: int, sums: Sums) -> None:
         """Add up what steps gave, in their order, as one at a time would."""
         batches = self.plan.batches[at : at + len(measured)]
         for (start, end), (loss, penalty, norm) in zip(batches, measured.tolist(), strict=True):
@@ -107,9 +106,7 @@ class CompiledEpochs(Epochs):
             sums.grad_norm = max(sums.grad_norm, norm)
         self.attempt_steps += len(measured)
         if len(measured):
-            self.attempt_steps -= 1
-            sums.lr = self.plan.optimizer.lr * self._factor()
-            self.attempt_steps += 1
+            sums.lr = float(rates[len(measured) - 1, 0])
 
     def _rates(self) -> list[list[float]] | None:
         """The learning rates of the groups for each step, or one row for all of them.
@@ -132,14 +129,9 @@ class CompiledEpochs(Epochs):
         return [[lr * factor for lr in groups] for factor in factors]
 
     def _array_run(self) -> ArrayRun:
-        """The arrays for the parameters that are not frozen now."""
+        """The arrays for the gradients as they are now."""
         plan = self.plan
-        if self._waiting and self._run is not None:  # nobody was there who could have frozen any
-            return self._run
-        frozen = [parameter.is_frozen for parameter in plan.optimizer.parameters]
-        if self._run is None or frozen != self._frozen:
-            if self._run is not None:
-                self.gradients = gradients_for(plan)
+        if self._run is None:
             assert isinstance(self.gradients, CompiledGradients)
             self.gradients.state = self.model  # which knows of generators that are made anew
             self._run = ArrayRun(self.gradients, plan.optimizer, plan.clip_value, plan.clip_norm)
@@ -147,13 +139,22 @@ class CompiledEpochs(Epochs):
             ends = np.array([0, *(end for _, end in plan.batches)], dtype=np.int64)
             rates = np.ones((len(plan.batches), len(plan.optimizer.groups)))
             self._arrays = _Arrays(Steps(np.zeros(ends[-1], dtype=np.int64), ends, rates))
-            self._frozen = frozen
         return self._run
 
+    def renew(self) -> None:
+        """Let gradients be computed of the model as it is now."""
+        self._remember_in_full()
+        super().renew()
+        self._run = None
+
     def _go_back(self) -> str:
+        self._remember_in_full()
+        return super()._go_back()
+
+    def _remember_in_full(self) -> None:
+        """Let `good` hold what was before the newest step, if that is in arrays."""
         if self._last is not None and self.good is self._last[0] and self._run is not None:
             before, now = self._last
             rebuilt = flatten(self.model.buffer_numbers())[1]
             buffers = rebuilt(now.shared.tolist()) if self.model.buffers else []
             self.good = before._replace(optimizer=self._run.as_snapshot(now), buffers=buffers)
-        return super()._go_back()

@@ -30,34 +30,44 @@ class _Way(NamedTuple):
 
 
 class CompiledPenalty:
-    """A function of the trained parameters, which are the inputs of its tape."""
+    """A function of the optimizer's parameters, which are the inputs of its tape.
+
+    Those that are frozen count in it and get no gradient; the places that it speaks of are among the others.
+    """
 
     def __init__(self, penalty: Any, parameters: Sequence[Value], executor: str) -> None:
         self.penalty, self.parameters, self.executor = penalty, list(parameters), executor
+        self._free = [place for place, each in enumerate(self.parameters) if not each.is_frozen]
+        self.trained = [self.parameters[place] for place in self._free]
         self._ways: list[_Way] = []
 
     @property
     def program(self) -> Tape | None:
-        """The tape with the parameters as parameters; None if it takes more than one."""
-        tape = self._way(0).tape
-        if tape.guards or tape.parameters:
+        """The tape with the parameters as parameters; None if it takes more than what is trained."""
+        tape = self._way(0, self._numbers()).tape
+        if tape.guards or tape.parameters or len(self.trained) < len(self.parameters):
             return None
         return replace(tape, inputs=0, parameters=tuple(self.parameters))
 
     @property
     def reached(self) -> list[int]:
         """The places of the parameters that the penalty depends on."""
-        return self._way(0).reached
+        return self._way(0, self._numbers()).reached
 
     def and_gradients(self) -> float:
         """The penalty; its gradients are added to the parameters'."""
-        value, reached, slopes = self._found([parameter._data for parameter in self.parameters])
+        value, reached, slopes = self._found(self._numbers())
         for place, slope in zip(reached, slopes, strict=True):
-            self.parameters[place].grad += float(slope)
+            self.trained[place].grad += float(slope)
         return value
 
     def added(self, numbers: Any, slopes: Any, reached: Any) -> float:
-        """The penalty for an array of numbers; its gradient is added to `slopes`, and marked in `reached`."""
+        """The penalty for these numbers of what is trained; its gradient is added, marked in `reached`."""
+        if len(self.trained) < len(self.parameters):
+            given = self._numbers()
+            for place, number in zip(self._free, numbers.tolist(), strict=True):
+                given[place] = number
+            numbers = given
         value, places, own = self._found(numbers)
         slopes[places] += own
         reached[places] = True
@@ -65,7 +75,7 @@ class CompiledPenalty:
 
     def _found(self, numbers: Any) -> tuple[float, list[int], Sequence[float]]:
         for known in range(_MOST):
-            way = self._way(known)
+            way = self._way(known, numbers)
             others = [value._data for value in way.tape.parameters]
             result = way.kernel.gradients([*numbers, *others] if others else numbers)
             if result.missed < 0:
@@ -73,14 +83,17 @@ class CompiledPenalty:
         raise CompileError(f"the penalty branches on the parameters in more than {_MOST} ways: use `where` "
                            "or `maximum` in the place of the branch, or leave compiled out")
 
-    def _way(self, known: int) -> _Way:
-        """One of the traces; the one after the last is made for the parameters as they are now."""
+    def _numbers(self) -> list[float]:
+        return [parameter._data for parameter in self.parameters]
+
+    def _way(self, known: int, numbers: Any) -> _Way:
+        """One of the traces; the one after the last is made for these numbers of the parameters."""
         if known == len(self._ways):
-            numbers = [parameter._data for parameter in self.parameters]
-            tape = trace(self._called, flatten_call((numbers,), {}, ())).tape
-            reached = sorted(reach(tape, tape.outputs[0], range(tape.inputs)).always)
-            kernel = choosing.prepare(choosing.choose(tape, self.executor).name, tape, reached)
-            self._ways.append(_Way(tape, kernel, reached))
+            tape = trace(self._called, flatten_call(([*map(float, numbers)],), {}, ())).tape
+            own = {place: k for k, place in enumerate(self._free)}
+            wanted = sorted(reach(tape, tape.outputs[0], self._free).always)
+            kernel = choosing.prepare(choosing.choose(tape, self.executor).name, tape, wanted)
+            self._ways.append(_Way(tape, kernel, [own[place] for place in wanted]))
         return self._ways[known]
 
     def _called(self, parameters: list[Any]) -> Any:

@@ -29,6 +29,10 @@ except ImportError as error:
 __all__ = ["CompiledTraining", "compile_training"]
 
 
+_POSITIONS = 1_000_000
+"""How many samples `run` goes through in one go: it makes a list of them."""
+
+
 def compile_training(
     model: Any,
     loss: str | Callable[[list[Any], list[Any]], Value] = "mse",
@@ -125,9 +129,14 @@ class CompiledTraining:
         count, samples = preparing.as_count("steps", steps, 0), len(self._rows)
         self._need_samples()
         self._one.rates[0] = [group.lr for group in self.optimizer.groups]
-        order, ends = np.tile(self._one.order, count), np.arange(count + 1, dtype=np.int64) * samples
-        rates = np.repeat(self._one.rates, count, axis=0)
-        return self._slowly(Steps(order, ends, rates), np.empty((count, 3))) if count else []
+        losses: list[float] = []
+        most = max(1, _POSITIONS // samples)
+        while len(losses) < count:
+            some = min(most, count - len(losses))
+            order, ends = np.tile(self._one.order, some), np.arange(some + 1, dtype=np.int64) * samples
+            rates = np.repeat(self._one.rates, some, axis=0)
+            losses += self._slowly(Steps(order, ends, rates), np.empty((some, 3)))
+        return losses
 
     def write_back(self) -> None:
         """Put parameters, buffers and the optimizer's state into model and optimizer."""

@@ -74,8 +74,11 @@ class Embedding(Module):
     def _row(self, index: Any) -> list[Value]:
         if is_traced(index):  # the row is looked up at each call
             if index < 0.0:  # a guard: a table alone would count from its end
-                raise self._no_row(index.item())
-            return [ops.take(column, index) for column in zip(*self.weight, strict=True)]
+                raise self._no_row(float(index.item()))
+            try:
+                return [ops.take(column, index) for column in zip(*self.weight, strict=True)]
+            except ArgumentError as error:
+                raise self._no_row(float(index.item())) from error
         return list(self.weight[self._position(index)])
 
     def _position(self, index: Any) -> int:
@@ -88,6 +91,8 @@ class Embedding(Module):
         return int(number)
 
     def _no_row(self, index: Any) -> ArgumentError:
+        if isinstance(index, float) and index.is_integer():  # compiled, every number is a float
+            index = int(index)
         return ArgumentError(
             f"{self._title} takes a whole number from 0 to {self.count - 1}, got {shown(index)}"
         )

@@ -144,6 +144,10 @@ class Epochs:
         penalty = None if self.plan.penalty is None else sums.penalty / len(self.plan.batches)
         return Measured(sums.loss / count, penalty, sums.grad_norm, sums.lr, val_loss, metrics)
 
+    def renew(self) -> None:
+        """Let gradients be computed of the model as it is now."""
+        self.gradients = gradients_for(self.plan)
+
     def _steps(self, order: list[int], sums: Sums) -> None:
         """One step for each batch, of the samples in this order."""
         for start, end in self.plan.batches:

@@ -68,6 +68,10 @@ class EagerGradients:
         """Whether a batch is one graph, not several of a few samples each."""
         return self.takes_together or not isinstance(self.loss, Loss)
 
+    def taken_for_granted(self) -> list[Any]:
+        """What must be as it was for this to go on, or it is to be made anew. Graphs always are new."""
+        return []
+
     def prepare(self, rows: Sequence[list[float]], targets: Sequence[Any]) -> None:
         """See a batch before training begins; nothing is changed. There is nothing to do for graphs."""
 

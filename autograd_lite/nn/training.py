@@ -14,6 +14,7 @@ from ..engine import Value
 from ..errors import ArgumentError
 from . import preparing
 from .checkpoints import Checkpoint
+from .epochs import Measured
 from .gradients import takes_together
 from .history import EpochEnd, History, TrainingError
 from .inputs import shown
@@ -180,7 +181,7 @@ def _run(
             measured = training.epochs.run()
             training.take_note(measured)
             bar.advance(measured)
-            told = _first_word(listeners, training.event(measured)) if listeners else None
+            told = _told(listeners, training, measured) if listeners else None
             if training.decide(told):
                 bar.extend(training.epochs.epoch + training.plan.epochs)
             if file is not None:
@@ -196,12 +197,14 @@ def _run(
     return history
 
 
-def _first_word(listeners: Sequence[Callback], event: EpochEnd) -> object:
-    """What the first callback that wants to stop returned."""
-    for listener in listeners:
-        if reason := listener(event):
-            return reason
-    return None
+def _told(listeners: Sequence[Callback], training: Training, measured: Measured) -> object:
+    """Tell all of the epoch, until one wants to stop; returns what that one returned."""
+    event, epochs = training.event(measured), training.epochs
+    before = epochs.gradients.taken_for_granted()
+    reason = next(filter(None, (listener(event) for listener in listeners)), None)
+    if epochs.gradients.taken_for_granted() != before:
+        epochs.renew()
+    return reason
 
 
 def _is_by_step(schedule_per: Any) -> bool:
