@@ -36,7 +36,7 @@ P = ParamSpec("P")
 nesting: ContextVar[int] = ContextVar("autograd_lite_transforms", default=0)
 
 
-class _WithGrad(no_grad):
+class WithGrad(no_grad):
     """The opposite of `no_grad`."""
 
     __slots__ = ()
@@ -52,7 +52,7 @@ def _whatever_is_off(transform: Callable[P, Any]) -> Callable[P, Any]:
     def run(*args: P.args, **named: P.kwargs) -> Any:
         if current_mode().grad:
             return transform(*args, **named)
-        with _WithGrad():
+        with WithGrad():
             numbers, rebuild = flatten(transform(*args, **named))
         return rebuild([ops.detach(number) for number in numbers])
 

@@ -4,12 +4,12 @@ together again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .errors import ValueTypeError
 
-__all__ = ["flatten", "paths", "same_shape"]
+__all__ = ["flatten", "maker", "paths", "same_shape"]
 
 Rebuild = Callable[[Iterator[Any]], Any]
 
@@ -24,6 +24,15 @@ def flatten(structure: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     numbers: list[Any] = []
     rebuild = _collect(structure, numbers)
     return numbers, lambda others: rebuild(iter(others))
+
+
+def maker(kind: type) -> Callable[[Iterable[Any]], Any]:
+    """What makes a sequence of this kind: a list, a tuple, or a named tuple, field by field.
+
+    >>> maker(tuple)([1.0, 2.0])
+    (1.0, 2.0)
+    """
+    return getattr(kind, "_make", None) or (tuple if issubclass(kind, tuple) else list)
 
 
 def paths(structure: Any, name: str = "") -> list[str]:

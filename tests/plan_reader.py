@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_lite.compiling.planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
+from autograd_lite.compiling.instructions import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
 from autograd_lite.compiling.tape import CHAIN, ROWS, TAKE, Tape
 from autograd_lite.rules import chain
 

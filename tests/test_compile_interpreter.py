@@ -17,8 +17,8 @@ pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fa
 numpy = pytest.importorskip("numpy")
 
 from autograd_lite.compiling.building import TapeBuilder  # noqa: E402
+from autograd_lite.compiling.instructions import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan  # noqa: E402
 from autograd_lite.compiling.interpreter import Interpreted, prepare  # noqa: E402
-from autograd_lite.compiling.planning import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan  # noqa: E402
 from autograd_lite.compiling.tape import CHAIN, ROWS, TAKE  # noqa: E402
 from autograd_lite.rules import chain  # noqa: E402
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError, nearest
 from ..ops.row import as_number
-from ..structures import paths
+from ..structures import maker, paths
 
 __all__ = ["Arguments", "flatten_call", "parameter_names", "static_names"]
 
@@ -133,8 +133,7 @@ class Arguments:
         return self._other(argument, give, where)
 
     def _sequence(self, argument: Any, give: Callable[[Rebuild], Any], where: int | str) -> Hashable:
-        kind = argument.__class__
-        make = kind._make if hasattr(kind, "_make") else list if isinstance(argument, list) else tuple
+        make = maker(argument.__class__)
         if argument and set(map(type, argument)) == _FLOATS:
             count = len(argument)
             self.numbers.extend(argument)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..engine import Value, gradients, no_grad
 from ..errors import ArgumentError, ValueTypeError
-from ..functional import _WithGrad
+from ..functional import WithGrad
 from ..modes import current_mode
 from ..ops.row import as_number
 from ..structures import flatten, same_shape
@@ -27,7 +27,9 @@ from .tracer import trace
 from .traces import Family
 from .wanting import Request
 
-__all__ = ["Given", "Gradients", "HessianVector", "Jacobian", "Question", "Values", "check_single", "traced"]
+__all__ = [
+    "Given", "Gradients", "HessianVector", "Jacobian", "Question", "Values", "check_single", "recorded_anew",
+]  # fmt: skip
 
 
 class Given(NamedTuple):
@@ -45,7 +47,7 @@ class Given(NamedTuple):
         return self.function(*args, **kwargs)
 
 
-def traced(given: Given) -> tuple[Replay, Sequence[float], Any]:
+def recorded_anew(given: Given) -> tuple[Replay, Sequence[float], Any]:
     """Run the function, record it, and keep the trace; with it come what was drawn, and the result."""
     family, numbers = given.family, given.numbers
     start = perf_counter()
@@ -75,7 +77,7 @@ class Question:
         family.reran()
         if resting:
             return self.eager(given)
-        return self.fresh(given, *traced(given))
+        return self.fresh(given, *recorded_anew(given))
 
     def meter(self, family: Family) -> Meter:
         """Where the time that it took is put down."""
@@ -271,7 +273,7 @@ class HessianVector(Question):
 
 def _recording() -> AbstractContextManager[None]:
     """Who asks for a derivative wants one, also within `no_grad`."""
-    return nullcontext() if current_mode().grad else _WithGrad()
+    return nullcontext() if current_mode().grad else WithGrad()
 
 
 Places = Sequence[Sequence[Sequence[Value]]]

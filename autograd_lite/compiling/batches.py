@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError
+from ..structures import maker
 from .arguments import flatten_call
 from .calls import is_array
 from .kernel import BatchResult, Kernel
@@ -197,7 +198,7 @@ def _stacked(structure: Any, outputs: Any) -> Any:
     if isinstance(structure, dict):
         return {key: _stacked(part, outputs) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
-        make = getattr(structure.__class__, "_make", tuple if isinstance(structure, tuple) else list)
+        make = maker(structure.__class__)
         return make([_stacked(part, outputs) for part in structure])
     if is_array(structure):
         columns = [_stacked(cell, outputs) for cell in structure.ravel().tolist()]

@@ -17,7 +17,7 @@ from ..engine import Value
 from ..errors import ArgumentError, GraphError, ValueTypeError
 from ..modes import current_mode, switches, trace_source
 from .arguments import Arguments, flatten_call, parameter_names, static_names
-from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, traced
+from .asking import Given, Gradients, HessianVector, Jacobian, Question, Values, recorded_anew
 from .calls import quickly_read, runs_itself, without_values
 from .choosing import check_executor
 from .replaying import Numbers, Replay, Settings, to_floats
@@ -191,7 +191,7 @@ class Compiled:
         """
         family, numbers, _ = self._read(args, named)
         with trace_source():  # so that it says where each operation was made
-            return traced(Given(self._function, family, numbers))[0].trace
+            return recorded_anew(Given(self._function, family, numbers))[0].trace
 
     def source(self, *args: Any, wrt: Any = None, **named: Any) -> str:
         """The program for these arguments and its adjoint as straight-line Python.
@@ -202,7 +202,7 @@ class Compiled:
         from .python_straight import prepare
 
         family, numbers, arguments = self._read(args, named)
-        replay = traced(Given(self._function, family, numbers))[0]
+        replay = recorded_anew(Given(self._function, family, numbers))[0]
         try:
             nodes = self._request(family, wrt, arguments).of(replay).nodes
         except ArgumentError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from .instructions import flows
+from .differentiating import edges
 from .items import Items, ranges
 from .tape import CHAIN, ROWS, TAKE
 
@@ -26,8 +26,8 @@ def _conducts(codes: Array) -> Array:
     found = numpy.zeros((CHAIN + 1, 3), dtype=bool)
     for code in numpy.unique(codes).tolist():
         if code == CHAIN or (code < TAKE and ROWS[code].arity is not None):
-            flowing = flows(code)
-            found[code, : len(flowing)] = flowing
+            width = 2 if code == CHAIN else (ROWS[code].arity or 0) + len(ROWS[code].immediates)
+            found[code, :width] = edges(code, width)
     return found
 
 

@@ -29,18 +29,17 @@ and TAKE, where the bit 1 says that its whole table (index[a + 1:], not index[a]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from ..symbols import Symbol, as_symbol
-from .tape import CHAIN, ROWS, TAKE, Tape
+from .tape import TAKE, Tape
 
-__all__ = ["BROADCAST", "DOT", "DOT_LIST", "FIELDS", "SUM", "SUM_LIST", "Plan", "flows"]
+__all__ = ["AT", "BROADCAST", "DOT", "DOT_LIST", "FIELDS", "SUM", "SUM_LIST", "Plan"]
 
 FIELDS = (
     "op", "count", "target", "a", "sa", "b", "sb", "c", "sc", "rows", "ra", "rb", "init", "ri", "active",
     "shared",
 )  # fmt: skip
+AT = {name: place for place, name in enumerate(FIELDS)}
 DOT, SUM, DOT_LIST, SUM_LIST, BROADCAST = range(TAKE + 2, TAKE + 7)
 
 
@@ -80,19 +79,3 @@ class Plan:
     flow; its gradients, by the shared leaves in its `wanted`, begin from the sums over lanes of what the
     lanes hand to these slots. Its own gradients run like those of any plan."""
 
-
-@cache
-def flows(code: int) -> tuple[bool, ...]:
-    """Through which operands of a row of fixed arity a gradient flows: not where the partial is always zero.
-
-    >>> from autograd_lite.compiling.tape import CODE
-    >>> flows(CODE["choose"]), flows(CODE["clip"])
-    ((False, True, True), (True, False, False))
-    """
-    if code == CHAIN:
-        return (True, True)
-    row = ROWS[code]
-    operands = [Symbol(f"x{k}") for k in range(row.arity or 0)]
-    slopes = row.partials(*operands, *map(Symbol, row.immediates), Symbol("y"))
-    flowing = [slope.op is not None or slope.leaf != 0.0 for slope in map(as_symbol, slopes)]
-    return (*flowing, *[False] * len(row.immediates))

@@ -23,11 +23,11 @@ from typing import Any
 import numpy
 
 from ..errors import ArgumentError
+from .instructions import AT, FIELDS, Plan
 from .interpreter_code import Native, interpreter
 from .interpreter_source import END, STATE
-from .interpreter_sums import AT
 from .kernel import Result
-from .planning import FIELDS, Plan, make_plan
+from .planning import make_plan
 from .tape import CODE, ROWS, Tape
 
 __all__ = ["Interpreted", "prepare"]

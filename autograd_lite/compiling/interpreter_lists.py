@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..ops import TABLE, Op
+from .instructions import AT
 from .interpreter_rows import computed
-from .interpreter_sums import AT
 from .interpreter_text import Code
 from .llvm_text import number
 

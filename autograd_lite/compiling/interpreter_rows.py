@@ -11,7 +11,7 @@ from typing import Any
 
 from ..ops import Op
 from .building import TapeBuilder
-from .interpreter_sums import AT
+from .instructions import AT
 from .interpreter_text import Code
 from .llvm_text import lowered
 from .tape import CHAIN, CODE, ROWS

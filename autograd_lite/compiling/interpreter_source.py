@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from . import interpreter_lists as lists
 from . import interpreter_products, interpreter_sums
+from .instructions import AT, BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
 from .interpreter_rows import Run, go_back, go_forward
-from .interpreter_sums import AT
 from .interpreter_text import LANES, PACK, Code
 from .llvm_engine import pointer
 from .llvm_text import Writer
-from .planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST
 from .tape import CHAIN, ROWS, TAKE
 
 __all__ = ["ALL_ROWS", "END", "MODES", "STATE", "Source", "interpreter_source"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from .instructions import AT
 from .interpreter_text import Code
-from .planning import FIELDS
 
-__all__ = ["AT", "Fields", "first_summand", "functions", "to_first_summand"]
-
-AT = {name: place for place, name in enumerate(FIELDS)}
+__all__ = ["Fields", "first_summand", "functions", "to_first_summand"]
 
 
 def functions() -> list[Code]:

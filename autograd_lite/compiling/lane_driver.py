@@ -19,6 +19,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from .instructions import FIELDS
 from .lane_columns import either, load_columns, store_columns
 from .lane_shapes import PARTS, Shape
 from .lane_vectors import (
@@ -35,9 +36,8 @@ from .lane_vectors import (
     new_module,
 )
 from .llvm_cache import MachineCode
-from .planning import FIELDS
 
-__all__ = ["JOB", "batch_address", "driver"]
+__all__ = ["FIELD", "JOB", "batch_address", "driver"]
 
 JOB = (
     # addresses
@@ -56,6 +56,7 @@ and each output has an array of its own. `missed` has a number for each sample: 
 From one sample to the next there are `seed_rows` numbers in `seeds`. `sums` has `shared` numbers for each
 group, `flags` two: whether a gradient is NaN, and whether a guard missed.
 """
+FIELD = {name: place for place, name in enumerate(JOB)}
 
 _NUMBERS, _WORDS = F64.as_pointer(), I32.as_pointer()
 

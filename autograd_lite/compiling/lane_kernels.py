@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from ..symbols import Symbol
+from .instructions import BROADCAST
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
 from .lane_shapes import Shape, add_to_shared, gather_slot
 from .lane_vectors import Code, Vector, kept_or_compiled, new_module
 from .llvm_cache import MachineCode
-from .planning import BROADCAST
 from .tape import CHAIN, ROWS, TAKE
 
 __all__ = ["Key", "kernel_addresses"]

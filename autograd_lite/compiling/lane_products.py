@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from .instructions import DOT, DOT_LIST, SUM, SUM_LIST
 from .lane_shapes import Shape, add_to_shared
 from .lane_vectors import WIDTH, Code, Vector, has_wide_registers
-from .planning import DOT, DOT_LIST, SUM, SUM_LIST
 
 if TYPE_CHECKING:
     from .lane_kernels import Key

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy
 
+from .instructions import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
 from .lane_kernels import Key, kernel_addresses
 from .lane_products import A_SHARED, B_FIXED, FIRST, INIT, INIT_SHARED, SECOND
 from .lane_rows import takes_plain_immediates
-from .planning import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
 from .tape import CHAIN, ROWS, TAKE
 
 __all__ = ["Program"]

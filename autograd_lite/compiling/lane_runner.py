@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy
 
 from ..errors import ArgumentError
-from .lane_driver import JOB, driver
+from .instructions import Plan
+from .lane_driver import FIELD, JOB, driver
 from .lane_program import Program, contiguous
 from .lane_shapes import PARTS
 from .lane_vectors import WIDTH
-from .planning import Plan
 
 __all__ = ["Runner", "Sums"]
 
@@ -28,9 +28,7 @@ WIDTHS = tuple(WIDTH * vectors for vectors in (1, 3, 5, 7))
 
 GROUPS, CHUNKS = 32, 8
 """Sums over samples are made in at most so many groups, each of at least so many chunks."""
-
-_FIELD = {name: place for place, name in enumerate(JOB)}
-_SAMPLES, _DIFFERENTIATE, _BACKWARD = (_FIELD[name] for name in ("samples", "differentiate", "backward"))
+_SAMPLES, _DIFFERENTIATE, _BACKWARD = (FIELD[name] for name in ("samples", "differentiate", "backward"))
 
 
 class Sums(NamedTuple):
@@ -153,8 +151,8 @@ class Runner:
             counts.update(
                 seed_rows=0 if seeds.ndim == 1 else seeds.shape[1], backward=self.program.address("backward")
             )
-        settings = {_FIELD[name]: address_of(array) for name, array in arrays.items()}
-        settings.update((_FIELD[name], number) for name, number in counts.items())
+        settings = {FIELD[name]: address_of(array) for name, array in arrays.items()}
+        settings.update((FIELD[name], number) for name, number in counts.items())
         self._share(settings, groups, threads)
         if differentiate and flags[:, 0].any():
             settings[_BACKWARD] = self.program.address("careful")
@@ -216,9 +214,9 @@ class _Buffers:
             "chunks": 1, "group": 1,
         }  # fmt: skip
         for name, array in arrays.items():
-            self.job[_FIELD[name]] = address_of(array)
+            self.job[FIELD[name]] = address_of(array)
         for name, number in counts.items():
-            self.job[_FIELD[name]] = number
+            self.job[FIELD[name]] = number
 
 
 def aligned(size: int) -> Any:

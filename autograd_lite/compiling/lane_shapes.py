@@ -8,8 +8,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from .instructions import FIELDS
 from .lane_vectors import F64, I32, I64, VOID, WIDTH, Code, Vector
-from .planning import FIELDS
 
 __all__ = ["PARTS", "Shape", "add_to_shared", "gather_slot"]
 

@@ -14,17 +14,15 @@ from typing import Any
 import numpy
 
 from ..errors import CompileError
-from .lane_driver import JOB, batch_address
+from .lane_driver import FIELD, batch_address
 from .lane_runner import CHUNKS, GROUPS, Runner, address_of
 from .lane_updates import LaneUpdate
 from .llvm_loops import LoopWriter, Sum
-from .llvm_training import TrainingLoop, _Text
+from .llvm_training import TrainingLoop, TrainingText
 from .planning import make_plan
 from .training import TrainingProgram, TrainingState, UpdateRule
 
 __all__ = ["LaneTraining", "prepare_training"]
-
-_FIELD = {name: place for place, name in enumerate(JOB)}
 
 
 def prepare_training(program: TrainingProgram, fuse: bool = True) -> LaneTraining:
@@ -70,7 +68,7 @@ class LaneTraining(TrainingLoop):
         with self._one_at_a_time:
             if self._given_before[0] is not rows or self._given_before[1] is not ends:
                 self._make_room(int(numpy.diff(ends).max()))
-                self._buffers.job[_FIELD["rows"]] = address_of(rows)
+                self._buffers.job[FIELD["rows"]] = address_of(rows)
                 self._given_before = rows, ends
             self._suit(state.counts)
             return super().run(state, rows, order, ends, rates, measured)
@@ -84,7 +82,7 @@ class LaneTraining(TrainingLoop):
             self._updates = [LaneUpdate(rule) for rule in rules] if together else None
             self._quick, self._room = self._compiled(careful=False)
             self._slow = None
-            self._given = self._given._replace(arrays=(None,) * len(self._given.arrays))
+            self.forget_arrays()
 
     def _make_room(self, samples: int) -> None:
         """Arrays for what comes of the samples of a batch; output 0, the loss, is what is differentiated."""
@@ -101,16 +99,16 @@ class LaneTraining(TrainingLoop):
             "seeds": seeds,
         }
         for name, each in self._arrays.items():
-            job[_FIELD[name]] = address_of(each)
-        job[_FIELD["differentiate"]] = 1
+            job[FIELD[name]] = address_of(each)
+        job[FIELD["differentiate"]] = 1
         self._room_for_samples = samples
 
-    def _text(self, careful: bool) -> _Text:
+    def _text(self, careful: bool) -> TrainingText:
         part = "careful" if careful else "backward"
         return _LaneText(self.program, careful, self.job, self.runner.program.address(part), self._updates)
 
 
-class _LaneText(_Text):
+class _LaneText(TrainingText):
     """The loop over steps, calling the machine code of lanes for each batch."""
 
     def __init__(
@@ -205,7 +203,7 @@ class _LaneText(_Text):
     def _array(self, name: str) -> str:
         """An array of the job, as a pointer to its first number."""
         writer = self.writer
-        address = writer.word(self._pointer(self._job), _FIELD[name])
+        address = writer.word(self._pointer(self._job), FIELD[name])
         return writer.value(f"inttoptr i64 {address} to {writer.pointer}")
 
 

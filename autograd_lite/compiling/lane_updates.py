@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy
 
-from .lane_driver import JOB
+from .lane_driver import FIELD
 from .lane_runner import GROUPS, Runner, address_of
 from .lane_vectors import WIDTH
 from .planning import make_plan
 from .training import UpdateRule
 
 __all__ = ["LaneUpdate"]
-
-_FIELD = {name: place for place, name in enumerate(JOB)}
 
 
 class LaneUpdate:
@@ -48,7 +46,7 @@ class LaneUpdate:
             "flags": self._array(2 * GROUPS),
         }
         for name, address in fields.items():
-            buffers.job[_FIELD[name]] = address
+            buffers.job[FIELD[name]] = address
         given = address_of(buffers.u)
         self._kept.append(buffers)
         if len(uniform.code):
@@ -56,7 +54,7 @@ class LaneUpdate:
             once = Runner(whole, len(first), numpy.zeros(0), slice(0, 0))
             alone = once.buffers(WIDTH)
             alone.rows[0] = first
-            alone.job[_FIELD["outputs"]] = given
+            alone.job[FIELD["outputs"]] = given
             self.once, given = alone.address, address_of(alone.rows)
             self._kept += [once, alone]
         self.rate = given + 8 * own

@@ -14,9 +14,10 @@ from typing import Any
 import numpy
 
 from ..errors import ArgumentError
+from .instructions import Plan
 from .kernel import BatchResult
 from .lane_runner import Runner
-from .planning import Plan, make_plan
+from .planning import make_plan
 from .tape import Tape, passes
 
 __all__ = ["Lanes", "prepare_lanes"]

@@ -22,7 +22,7 @@ from .llvm_text import lowered, number
 from .tape import Tape
 from .training import Mark, TrainingProgram, TrainingState, UpdateRule
 
-__all__ = ["TrainingLoop", "prepare_training"]
+__all__ = ["TrainingLoop", "TrainingText", "prepare_training"]
 
 _ARRAYS = (
     "numbers", "state", "counts", "gradient", "rows", "order", "ends", "rates", "measured", "work", "tables",
@@ -63,6 +63,9 @@ class _Given(NamedTuple):
     work: Any
 
 
+_NOTHING = _Given((None,) * 9, array("q"), 0, None)
+
+
 class TrainingLoop:
     """A `TrainingKernel`. Threads may run it at the same time, each on a state of its own."""
 
@@ -78,7 +81,7 @@ class TrainingLoop:
         self._lock = threading.Lock()
         self._quick, self._room = self._compiled(careful=False)
         self._slow: NativeFunction | None = None
-        self._given = _Given((None,) * 9, array("q"), 0, None)
+        self._given = _NOTHING
 
     def run(self, state: TrainingState, rows: Any, order: Any, ends: Any, rates: Any, measured: Any) -> int:
         """Take steps, and return how many were finished; see `training.TrainingKernel`."""
@@ -93,6 +96,10 @@ class TrainingLoop:
             )
         finished = self._quick.call(given.address)
         return finished if finished >= 0 else self._with_care(given, ~finished)
+
+    def forget_arrays(self) -> None:
+        """Look the arrays of the next call up anew."""
+        self._given = _NOTHING
 
     def _with_care(self, given: _Given, step: int) -> int:
         """Go on from a step whose gradient is NaN without the rule for zero."""
@@ -123,9 +130,9 @@ class TrainingLoop:
         level = 1 if len(text.writer.lines) <= _SHORT else 0
         return compiled(text.source, "run", [ctypes.c_void_p], text.externals, level), text.room
 
-    def _text(self, careful: bool) -> _Text:
+    def _text(self, careful: bool) -> TrainingText:
         """The function's source."""
-        return _Text(self.program, careful)
+        return TrainingText(self.program, careful)
 
     def _addresses(self, arrays: tuple[Any, ...]) -> _Given:
         """What a call passes. To ask NumPy where arrays are takes longer than a step, so answers are kept."""
@@ -165,7 +172,7 @@ def _fits(name: str, array: Any) -> bool:
     return bool(array.flags.c_contiguous and array.dtype == kind and (array.ndim == 2 or name != "rows"))
 
 
-class _Text:
+class TrainingText:
     """The function that takes steps.
 
     It gives how many were finished, or ~step if the gradient of that step was NaN and it was not `careful`.

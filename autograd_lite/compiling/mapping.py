@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, GraphError
-from .asking import Given, Gradients, Values, check_single, traced
+from ..structures import maker
+from .asking import Given, Gradients, Values, check_single, recorded_anew
 from .batches import Batch, LoopKernel, Ready, columns_of, gradients_like, outputs_in_arrays, read_batch
 from .calls import runs_itself
 from .replaying import PREPARING, Replay
@@ -156,7 +157,7 @@ class _Run:
         family.reran()
         if not resting:
             before = family.replays
-            replay, *_ = traced(self._given(index[0]))
+            replay, *_ = recorded_anew(self._given(index[0]))
             if replay not in before:
                 return [(index, [replay])]
         self._eagerly(index)
@@ -305,6 +306,6 @@ def _in_arrays(results: list[Any]) -> Any:
     if isinstance(first, dict):
         return {key: _in_arrays([result[key] for result in results]) for key in first}
     if isinstance(first, (list, tuple)):
-        make = getattr(first.__class__, "_make", tuple if isinstance(first, tuple) else list)
+        make = maker(first.__class__)
         return make([_in_arrays(list(column)) for column in zip(*results, strict=True)])
     return np.array(results)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .instructions import BROADCAST, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan, flows
+from .instructions import Plan
 from .tape import Tape
 
-__all__ = ["BROADCAST", "DOT", "DOT_LIST", "FIELDS", "SUM", "SUM_LIST", "Plan", "flows", "make_plan"]
+__all__ = ["make_plan"]
 
 
 def make_plan(

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy
 
-from .instructions import DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
+from .instructions import AT, DOT, DOT_LIST, FIELDS, SUM, SUM_LIST, Plan
 from .items import ranges
 from .scheduling import Schedule
 
 __all__ = ["plan_of", "stretches"]
 
 Array = Any  # of NumPy
-
-_AT = {name: place for place, name in enumerate(FIELDS)}
 
 
 def stretches(apart: Array, columns: Sequence[Array]) -> Array:
@@ -98,27 +96,27 @@ def _instructions(s: Schedule) -> tuple[Array, Array, Array]:
         "init": s.init,
     }
     for name, column in fields.items():
-        line[:, _AT[name]] = column
+        line[:, AT[name]] = column
     for place, name in enumerate("abc"):
-        line[:, _AT[name]] = numpy.maximum(s.fixed[:, place], 0)
+        line[:, AT[name]] = numpy.maximum(s.fixed[:, place], 0)
     apart = numpy.ones(size, dtype=bool)
     apart[1:] = numpy.diff(s.group) != 0
     index, listed = _lists(s, line, apart)
-    begins = stretches(apart, [line[:, _AT[name]] for name in ("a", "b", "c", "init")])
+    begins = stretches(apart, [line[:, AT[name]] for name in ("a", "b", "c", "init")])
     lengths = numpy.diff(numpy.append(begins, size))
     code = line[begins]
     following = line[begins + (lengths > 1)]
-    sums = (code[:, _AT["op"]] == DOT) | (code[:, _AT["op"]] == SUM)
-    fixed = ~sums & (code[:, _AT["count"]] == 0)
-    code[:, _AT["rows"]] = numpy.where(sums, lengths, 1)
-    code[fixed, _AT["count"]] = lengths[fixed]
+    sums = (code[:, AT["op"]] == DOT) | (code[:, AT["op"]] == SUM)
+    fixed = ~sums & (code[:, AT["count"]] == 0)
+    code[:, AT["rows"]] = numpy.where(sums, lengths, 1)
+    code[fixed, AT["count"]] = lengths[fixed]
     strides = (("a", "sa", "ra"), ("b", "sb", "rb"), ("c", "sc", ""), ("init", "", "ri"))
     for name, stride, row_stride in strides:
-        step = following[:, _AT[name]] - code[:, _AT[name]]
+        step = following[:, AT[name]] - code[:, AT[name]]
         if stride:
-            code[~sums, _AT[stride]] = step[~sums]
+            code[~sums, AT[stride]] = step[~sums]
         if row_stride:
-            code[sums, _AT[row_stride]] = step[sums]
+            code[sums, AT[row_stride]] = step[sums]
     return numpy.ascontiguousarray(code), index, listed
 
 
@@ -133,11 +131,11 @@ def _lists(s: Schedule, line: Array, apart: Array) -> tuple[Array, Array]:
     sums = dots | (kind == SUM)
     regular &= other & sums
     strided, paired = lists[regular], lists[regular & dots]
-    line[lists, _AT["count"]] = count
-    line[strided, _AT["a"]], line[strided, _AT["sa"]] = a[regular], sa[regular]
-    line[paired, _AT["b"]], line[paired, _AT["sb"]] = b[regular & dots], sb[regular & dots]
+    line[lists, AT["count"]] = count
+    line[strided, AT["a"]], line[strided, AT["sa"]] = a[regular], sa[regular]
+    line[paired, AT["b"]], line[paired, AT["sb"]] = b[regular & dots], sb[regular & dots]
     for name in ("sa", "sb"):
-        apart[1:] |= numpy.diff(line[:, _AT[name]]) != 0
+        apart[1:] |= numpy.diff(line[:, AT[name]]) != 0
     # each of the others is an instruction of its own, with its operands in `index`
     wild, pair = lists[~regular], dots[~regular]
     apart[wild] = True
@@ -145,11 +143,11 @@ def _lists(s: Schedule, line: Array, apart: Array) -> tuple[Array, Array]:
     starts, lengths = begin[~regular], count[~regular]
     doubled = lengths * (1 + pair)
     entries = numpy.cumsum(doubled) - doubled
-    line[wild, _AT["a"]] = entries
-    line[wild, _AT["b"]] = numpy.where(pair, entries + lengths, 0)
-    line[wild[pair], _AT["op"]] = DOT_LIST
-    line[lists[~regular & (kind == SUM)], _AT["op"]] = SUM_LIST
-    line[wild, _AT["active"]] &= 8
+    line[wild, AT["a"]] = entries
+    line[wild, AT["b"]] = numpy.where(pair, entries + lengths, 0)
+    line[wild[pair], AT["op"]] = DOT_LIST
+    line[lists[~regular & (kind == SUM)], AT["op"]] = SUM_LIST
+    line[wild, AT["active"]] &= 8
     index = numpy.zeros(int(doubled.sum()), dtype=numpy.int32)
     listed = numpy.zeros(len(index), dtype=numpy.uint8)
     flow = s.steps.flow[s.terms]

@@ -10,6 +10,7 @@ from ..engine import Value
 from ..errors import ArgumentError, ValueTypeError
 from ..ops.row import as_number
 from ..sources import source_place
+from ..structures import maker
 from .traced import Number, Traced, traced
 
 __all__ = ["put", "take"]
@@ -79,7 +80,7 @@ def _merged(entries: list[Any], column: Callable[[Sequence[Any]], Any], otherwis
         return otherwise()
     if not issubclass(kind, dict):
         parts = [_merged(list(cells), column, otherwise) for cells in zip(*entries, strict=True)]
-        return getattr(kind, "_make", list if issubclass(kind, list) else tuple)(parts)
+        return maker(kind)(parts)
     if all(entry.keys() == first.keys() for entry in entries):
         return {key: _merged([entry[key] for entry in entries], column, otherwise) for key in first}
     return otherwise()
