@@ -308,6 +308,16 @@ def test_sums_of_products_of_scattered_shared_numbers_and_lanes(rng):
     )
 
 
+@pytest.mark.parametrize("count", [3, 4, 13])
+@pytest.mark.parametrize("batched", [(True, True), (True, False), (False, True)])
+def test_a_factor_that_counts_many_times_in_one_sum_of_products(rng, batched, count):
+    program = Program(2)
+    x, w = program.inputs
+    tape = program.tape(program.dot(*[0.5] * count, *[x] * count), program.dot(*[w] * count, *[x] * count))
+    rows = rng.normal(size=(5, sum(batched)))
+    compared(tape, batched, rows, rng.normal(size=2 - sum(batched)))
+
+
 def test_immediates_that_differ_within_a_run(rng):
     p = Program(4)
     orders, slopes = (1.0, 2.0, 1.0, 3.0), (0.1, 0.2, 0.3, 0.1)

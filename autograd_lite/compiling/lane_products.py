@@ -127,7 +127,9 @@ def _matrix(shape: Shape, out: _Run, rows: ir.Value, weights: _Run, factors: _Ru
     whole = code.integer(0)
     if second_rows is None:
         height = 4 if has_wide_registers() else 2
-        whole = b.and_(rows, code.integer(-height))
+        # where all results are one slot (a factor that counts many times), each sum must see the last one
+        several = b.icmp_signed("!=", out.stride, code.integer(0))
+        whole = b.select(several, b.and_(rows, code.integer(-height)), code.integer(0))
         with code.loop(code.integer(0), whole, height) as block:
             _block(shape, out, block.index, height, weights, factors, count)
     with code.loop(whole, rows) as rest:
