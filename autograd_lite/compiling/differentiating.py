@@ -22,13 +22,22 @@ __all__ = [
     "expanded_with_legend",
     "gradient_tape",
     "parted",
-    "slopes_of_chain",
-    "slopes_of_take",
+    "slopes_of",
     "tangent_tape",
+    "through",
 ]
 
 _ADD, _MUL, _CHOOSE, _EQUAL = CODE["add"], CODE["mul"], CODE["choose"], CODE["equal"]
-_NOT_EQUAL, _AND = CODE["not_equal"], CODE["logical_and"]
+_NOT_EQUAL, _OR = CODE["not_equal"], CODE["logical_or"]
+
+
+class Slope(NamedTuple):
+    """How an operation depends on one of its operands."""
+
+    operand: int
+    slope: int
+    flows: int | None
+    """Whether there is any way to it: where not, it gets 0, also of NaN. None if there always is."""
 
 
 class _Copy:
@@ -92,43 +101,47 @@ def _reaching(tape: Tape, wanted: Sequence[int]) -> bytearray:
     return reaching
 
 
-def _slopes(copy: _Copy, operation: int, operands: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _slopes(copy: _Copy, operation: int, operands: Sequence[int]) -> Iterator[Slope]:
     """The operands of an operation through which a gradient flows, each with its slope."""
     builder, nodes, code = copy.builder, copy.nodes, copy.tape.codes[operation]
     given = [nodes[operand] for operand in operands]
+    return slopes_of(builder, code, operands, given, nodes[copy.tape.first_operation + operation])
+
+
+def slopes_of(
+    builder: TapeBuilder, code: int, operands: Sequence[int], given: Sequence[int], result: int
+) -> Iterator[Slope]:
+    """The same for nodes of a builder: `operands` are named, with `given` and `result` it is calculated."""
     if code == TAKE:
-        return slopes_of_take(builder, operands, given)
-    if code == CHAIN:
-        return zip(operands, slopes_of_chain(builder, *given), strict=True)
-    slopes = partials_of(builder, code, given, nodes[copy.tape.first_operation + operation])
-    return (
-        (operand, slope)
-        for operand, slope, flow in zip(operands, slopes, edges(code, len(operands)), strict=False)
-        if flow
-    )
+        one = builder.constant(1.0)
+        for place, operand in enumerate(operands[1:]):  # after the index
+            hit = append(builder, _EQUAL, (given[0], builder.constant(float(place))))
+            yield Slope(operand, one, hit)
+    elif code == CHAIN:
+        flows_on = _is_kept(builder, *given)
+        yield Slope(operands[0], given[1], flows_on)
+        yield Slope(operands[1], given[0], flows_on)
+    else:
+        slopes = partials_of(builder, code, given, result)
+        for operand, slope, flow in zip(operands, slopes, edges(code, len(operands)), strict=False):
+            if flow:
+                yield Slope(operand, slope, None)
 
 
-def slopes_of_take(
-    builder: TapeBuilder, operands: Sequence[int], given: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """The entries of a table, each with its slope: 1 for the one that the index says, 0 for the others."""
-    one, zero = builder.constant(1.0), builder.constant(0.0)
-    for place, operand in enumerate(operands[1:]):
-        hit = append(builder, _EQUAL, (given[0], builder.constant(float(place))))
-        yield operand, append(builder, _CHOOSE, (hit, one, zero))
-
-
-def slopes_of_chain(builder: TapeBuilder, upstream: int, local: int) -> tuple[int, int]:
-    """The other factor; 0 where the rule for zero made the product nothing, whatever becomes of it."""
+def _is_kept(builder: TapeBuilder, upstream: int, local: int) -> int:
+    """Whether the rule for zero did not make a product nothing: where it did, nothing flows, not even NaN."""
     product = append(builder, _MUL, (upstream, local))
     kept = append(builder, CHAIN, (upstream, local))
-    cut = append(
-        builder,
-        _AND,
-        (append(builder, _NOT_EQUAL, (product, product)), append(builder, _EQUAL, (kept, kept))),
-    )
-    zero = builder.constant(0.0)
-    return append(builder, _CHOOSE, (cut, zero, local)), append(builder, _CHOOSE, (cut, zero, upstream))
+    same = append(builder, _EQUAL, (product, product))
+    return append(builder, _OR, (same, append(builder, _NOT_EQUAL, (kept, kept))))
+
+
+def through(builder: TapeBuilder, product: int, upstream: int, slope: Slope) -> int:
+    """An adjoint, or a tangent, times a slope; 0 where nothing flows. Also times 0: one of NaN stays NaN."""
+    term = multiplied(builder, product, upstream, slope.slope)
+    if slope.flows is None:
+        return term
+    return append(builder, _CHOOSE, (slope.flows, term, builder.constant(0.0)))
 
 
 def gradient_tape(
@@ -208,9 +221,9 @@ def _adjoints(copy: _Copy, reaching: bytearray, seeds: Sequence[int], product: i
         if upstream is None or builder.number_of(upstream) == 0.0:
             continue
         operands = tape.operands_of(operation)
-        for operand, local in _slopes(copy, operation, operands):
-            if reaching[operand]:  # also times 0: an adjoint of NaN stays NaN
-                add(operand, multiplied(builder, product, upstream, local))
+        for slope in _slopes(copy, operation, operands):
+            if reaching[slope.operand]:
+                add(slope.operand, through(builder, product, upstream, slope))
     return found
 
 
@@ -240,10 +253,10 @@ def tangent_tape(tape: Tape, *, careful: bool = False) -> Tape:
         tangent: int | None = None
         operands = tape.operands_of(operation)
         if any(tangents[operand] is not None for operand in operands):
-            for operand, local in _slopes(copy, operation, operands):
-                along = tangents[operand]
+            for slope in _slopes(copy, operation, operands):
+                along = tangents[slope.operand]
                 if along is not None:
-                    term = multiplied(builder, product, along, local)
+                    term = through(builder, product, along, slope)
                     tangent = term if tangent is None else append(builder, _ADD, (tangent, term))
         tangents.append(tangent)
     zero = builder.constant(0.0)

@@ -7,17 +7,16 @@ none of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import GraphError
 from ..rules import chain
-from .building import TapeBuilder
-from .differentiating import edges, slopes_of_chain, slopes_of_take
+from .differentiating import edges, slopes_of, through
 from .tape import CHAIN, CODE, ROWS, TAKE
-from .terms import append, multiplied, partials_of
+from .terms import append
 from .traced import traced
 
 if TYPE_CHECKING:
@@ -66,10 +65,11 @@ class Inner:
             if upstream is None or node in variables or not reaching[node - first]:
                 continue
             code, operands = entries[node - first]
-            for operand, local in _slopes(builder, code, operands, node):
-                if operand < first or not reaching[operand - first] or builder.number_of(local) == 0.0:
+            for slope in slopes_of(builder, code, operands, operands, node):
+                operand = slope.operand
+                if operand < first or not reaching[operand - first] or builder.number_of(slope.slope) == 0.0:
                     continue
-                term = multiplied(builder, CHAIN, upstream, local)
+                term = through(builder, CHAIN, upstream, slope)
                 before = adjoints.get(operand)
                 adjoints[operand] = term if before is None else append(builder, _ADD, (before, term))
         return [self._traced(adjoints[node]) if node in adjoints else 0.0 for node in wanted]
@@ -84,11 +84,11 @@ class Inner:
             node = first + k
             if node in seeded or not reaching[k]:
                 continue
-            for operand, local in _slopes(builder, code, operands, node):
-                along = tangents.get(operand)
-                if along is None or builder.number_of(local) == 0.0:
+            for slope in slopes_of(builder, code, operands, operands, node):
+                along = tangents.get(slope.operand)
+                if along is None or builder.number_of(slope.slope) == 0.0:
                     continue
-                term = multiplied(builder, CHAIN, along, local)
+                term = through(builder, CHAIN, along, slope)
                 before = tangents.get(node)
                 tangents[node] = term if before is None else append(builder, _ADD, (before, term))
         pairs = zip(outputs, roots, strict=True)
@@ -151,19 +151,6 @@ class Inner:
         return found | {node: value._data for value, node in tracer.leaves.items() if node >= 0}
 
 
-def _slopes(
-    builder: TapeBuilder, code: int, operands: Sequence[int], node: int
-) -> Iterator[tuple[int, int]]:
-    """The operands of an operation through which a gradient flows, each with its slope."""
-    if code == TAKE:
-        return slopes_of_take(builder, operands, operands)
-    if code == CHAIN:
-        return zip(operands, slopes_of_chain(builder, operands[0], operands[1]), strict=True)
-    slopes = partials_of(builder, code, operands, node)
-    triples = zip(operands, slopes, edges(code, len(operands)), strict=False)
-    return ((operand, slope) for operand, slope, flow in triples if flow)
-
-
 def _computed(code: int, values: Sequence[float]) -> float:
     if code == CHAIN:
         return chain(*values)
@@ -172,5 +159,3 @@ def _computed(code: int, values: Sequence[float]) -> float:
     row = ROWS[code]
     count = len(values) if row.arity is None else row.arity
     return float(row.number(*values[:count], immediates=tuple(values[count:])))
-
-
