@@ -124,6 +124,9 @@ def test_bad_batches_are_refused():
         (([1.0], [2.0]), {"reduce": "max"}, "'sum' or 'mean'"),
         (([1.0, [2.0]], [2.0, 3.0]), {}, "sample 1 of argument 0 has another structure"),
         ((np.array(["a"]), [2.0]), {}, "not real numbers"),
+        (([1.0, None], [2.0, 3.0]), {}, "sample 1 of argument 0 has another structure"),
+        (([1.0, "3"], [2.0, 3.0]), {}, "sample 1 of argument 0 has another structure"),
+        (([[1.0], [None]], [2.0, 3.0]), {}, "sample 1 of argument 0 has another structure"),
     ):
         with pytest.raises(ArgumentError, match=words):
             f.map(*arguments, **settings)

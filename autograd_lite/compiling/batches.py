@@ -42,9 +42,9 @@ def _rows_of(samples: Sequence[Any], position: int) -> Any:
     """The numbers of a list of samples, a row for each."""
     try:
         if _plain(samples[0]):
-            rows = np.array(samples, dtype=float)
-            if rows.ndim == 1 + isinstance(samples[0], (list, tuple)):
-                return rows.reshape(len(samples), -1)
+            rows = np.array(samples)  # not as floats yet: that would read None and text, too
+            if rows.dtype.kind in "fiu" and rows.ndim == 1 + isinstance(samples[0], (list, tuple)):
+                return rows.astype(float).reshape(len(samples), -1)
     except (TypeError, ValueError):  # of different lengths, or of dicts
         pass
     calls = [flatten_call((sample,)) for sample in samples]
