@@ -134,7 +134,7 @@ class Same(nn.Module):
 
 def changes() -> dict[str, Any]:
     def weight(model: nn.MLP) -> None:
-        model.layers[0].neurons[0].w[0] = Value(model.layers[0].neurons[0].w[0].data)
+        model.layers[0].neurons[0].w[0] = Value(0.25)
 
     def bias(model: nn.MLP) -> None:
         model.layers[0].neurons[1].b = Value(0.5)

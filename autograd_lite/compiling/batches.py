@@ -134,7 +134,7 @@ def gradients_like(batch: Batch, gradients: Any, shape: Callable[[Any], Any]) ->
 class Columns:
     """Where the gradients of one part of a request stand among those that a kernel gives."""
 
-    __slots__ = ("_owners", "places")
+    __slots__ = ("_owners", "places", "plain")
 
     def __init__(self, places: Sequence[Sequence[int]]) -> None:
         flat = [place for each in places for place in each]
@@ -142,6 +142,8 @@ class Columns:
         self.places: Any = slice(flat[0], flat[0] + len(flat)) if run else np.array(flat, dtype=np.intp)
         owners = [k for k, each in enumerate(places) for _ in each]
         self._owners = None if run else np.array(owners, dtype=np.intp)
+        self.plain = run
+        """Whether there is one gradient for each number, side by side."""
 
     def add(self, gradients: Any, total: Any) -> None:
         """Add them to a total."""

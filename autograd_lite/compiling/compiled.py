@@ -62,6 +62,7 @@ class Compiled:
         self._families: dict[Any, Family] = {}
         self._quick: dict[tuple[Any, ...], Family] = {}
         self._routes: dict[Any, Route] = {}
+        self._batches: Callable[..., Any] | None = None  # `map`, once it is called
         self._scalars: dict[tuple[Any, ...], Family] = {}  # of them those that take single floats only
         # without its attributes: a transform of a compiled function has those of that, such as `_function`
         functools.update_wrapper(self, function, updated=())
@@ -176,9 +177,11 @@ class Compiled:
         >>> compile(lambda w, x: w * x * x, executor="python").map(2.0, [1.0, 3.0], wrt=0, shared=(0,))
         ([2.0, 18.0], 10.0)
         """
-        from .mapping import map_batch  # needs NumPy
+        if self._batches is None:
+            from .batch_routes import Batches  # needs NumPy
 
-        return map_batch(self, batches, named, wrt, reduce, shared)
+            self._batches = Batches(self)
+        return self._batches(batches, named, wrt, _is_positions(wrt), reduce, shared)
 
     # --- looking in -----------------------------------------------------------------------------------------
 

@@ -34,8 +34,9 @@ def map_batch(
     wrt: Any,
     reduce: str | None,
     shared: int | Iterable[int],
+    keep: Any = None,
 ) -> Any:
-    """What `Compiled.map` says."""
+    """What `Compiled.map` says; `keep` is told what calls like this one need not look up again."""
     if runs_itself():
         raise GraphError("map is not recorded or differentiated itself: call the function for each sample")
     if reduce not in (None, "sum", "mean"):
@@ -56,6 +57,8 @@ def map_batch(
     run = _Run(compiled, family, request, batches, numbers, next(iter(counts.values())))
     run.all_samples()
     family.calls += run.count
+    if keep is not None and given is None:
+        keep.family, keep.request, keep.positions = family, request, tuple(batches)
     values = run.values()
     return values if request is None else (values, run.gradients(reduce == "mean"))
 

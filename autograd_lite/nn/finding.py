@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, ValuesView
 from itertools import chain
-from operator import is_
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,8 +92,9 @@ def distinct(named: Iterator[tuple[str, Found]]) -> Iterator[tuple[str, Found]]:
 def watched(module: Module) -> Callable[[], bool]:
     """What tells, far sooner than `parameters()`, whether that still gives the same; "no" may be wrong.
 
-    It compares everything in the attributes of the module and of its parts with what was there. Where a
-    class has `parameters` of its own, or keeps some in an array, it always says no.
+    It compares everything in the attributes of the module and of its parts with what was there: what is the
+    same thing, or equal, as a parameter with the same number. Where a class has `parameters` of its own, or
+    keeps some in an array, it always says no.
     """
     base: Any = next(kind for kind in type(module).__mro__ if "_watched" in vars(kind))
     views: list[Any] = []
@@ -119,12 +119,12 @@ def watched(module: Module) -> Callable[[], bool]:
     if not see(module):
         return lambda: False
     lengths = list(map(len, views))
-    parts = tuple(joined(views))
+    parts = list(joined(views))
 
     def same() -> bool:
         try:
-            return list(map(len, views)) == lengths and all(map(is_, joined(views), parts))
-        except RuntimeError:  # another thread adds to a dict
+            return list(joined(views)) == parts and list(map(len, views)) == lengths
+        except (RuntimeError, ValueError, TypeError):  # another thread adds to a dict; other arrays
             return False
 
     return same
