@@ -12,6 +12,7 @@ import struct
 import threading
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from ..errors import ArgumentError
@@ -78,13 +79,18 @@ class Room:
 
     def slopes(self) -> Any:
         """The gradients as a new array."""
-        import numpy
-
-        return numpy.frombuffer(self.outputs[self.split : self._results])
+        return _frombuffer()(self.outputs[self.split : self._results])
 
     def listed(self) -> list[float]:
         """The gradients as a list."""
         return self.outputs[self.split : self._results].tolist()
+
+
+@cache
+def _frombuffer() -> Any:
+    from numpy import frombuffer  # only once it is needed; and an import takes longer than what it is for
+
+    return frombuffer
 
 
 class _Program:
