@@ -1,8 +1,11 @@
 """One compiled function called by many threads, and by the processes of a pool."""
 
 import multiprocessing
+import os
 import random
+import signal
 import threading
+import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -77,3 +80,24 @@ def test_processes_of_a_pool_compile_for_themselves():
         expected = ag.value_and_grad(lambda x: ops.sum([v * v.tanh() for v in x]))(row.tolist())
         assert value == pytest.approx(expected[0], rel=1e-12)
         assert gradient == pytest.approx(expected[1], rel=1e-12)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
+@pytest.mark.skipif(find_spec("llvmlite") is None, reason="compiled replay at full speed (extra `fast`)")
+def test_a_forked_process_goes_on_with_threads_of_its_own():
+    def long(x, y):
+        for _ in range(40):
+            x = (x * y + 0.1).tanh()
+        return x
+
+    f = compiled(long, executor="interpreter", threads=2)
+    X = np.random.default_rng(0).normal(size=(2, 20_000))
+    expected = f.map(*X, wrt=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+        child = os.fork()
+    if not child:
+        signal.alarm(20)  # ends it if it waits for threads that are not there
+        found = f.map(*X, wrt=0)
+        os._exit(int(not all(map(np.array_equal, found, expected))))
+    assert os.waitpid(child, 0)[1] == 0

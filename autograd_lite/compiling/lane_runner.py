@@ -240,3 +240,14 @@ def _workers() -> ThreadPoolExecutor:
         if not _pools:
             _pools.append(ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="autograd-lite lanes"))
         return _pools[0]
+
+
+def _after_fork() -> None:
+    """A forked process has none of its parent's threads, and would wait for them for ever."""
+    global _lock
+    _lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
