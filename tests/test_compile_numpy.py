@@ -16,11 +16,12 @@ from plan_reader import run_tape
 from support import settings_of, swept
 
 from autograd_lite import ops
+from autograd_lite.compiling import levels
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.differentiating import gradient_tape, tangent_tape
 from autograd_lite.compiling.level_columns import Column, inner_length
 from autograd_lite.compiling.levels import prepare, prepare_lanes
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, CompileError
 
 INF, NAN = math.inf, math.nan
 ROWS = [row for row in ops.TABLE.values() if row.name not in ("detach", "select")]
@@ -213,6 +214,17 @@ def test_a_deep_chain():
     found = prepare(tape, [0, 1]).gradients([0.3, 0.9])
     close(found.outputs, outputs)
     close(found.gradients, gradients)
+
+
+def test_a_very_deep_chain_is_refused_at_once(monkeypatch):
+    with pytest.raises(CompileError, match=r"groups .* operations each.*\(\d+ s\).*executor='auto'"):
+        prepare(chain(40_000), [0, 1])
+    monkeypatch.setattr(levels, "DEEPEST", 100)
+    with pytest.raises(CompileError):
+        prepare(chain(200), [0, 1])
+    tape, leaves = tape_of("network")
+    monkeypatch.setattr(levels, "DEEPEST", 1)
+    prepare(tape, range(tape.leaves)).gradients(leaves)  # wide: as many groups, of more operations
 
 
 def test_threads_call_one_kernel_and_batches_do_not_depend_on_how_many_there_are():

@@ -46,7 +46,7 @@ ALIASES = {"numba": "interpreter"}
 
 STRAIGHT_LIMIT = 150
 """Up to how many operations `auto` writes a tape out as machine code. Measured: that takes 7 ms for 100
-operations and 70 for 1,000, where the interpreter, once loaded, plans either in 3; calls of both take the same
+operations and 70 for 1,000; the interpreter, once loaded, plans either in 3; calls of both take the same
 up to here (about 5 µs), and beyond it the interpreter's are quicker (9 against 11 µs at 640)."""
 
 PYTHON_LIMIT = 400

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 
+from ..errors import CompileError
 from .fusing import fused
 from .kernel import Result
 from .level_lanes import ArrayLanes
@@ -26,11 +27,23 @@ __all__ = ["ArrayKernels", "prepare", "prepare_lanes"]
 
 Array = Any  # of NumPy
 
+DEEPEST, NARROW = 20_000, 2
+"""More groups of steps than this, of fewer steps each, are not worth the wait: ten seconds to get ready."""
+
 
 def prepare(tape: Tape, wanted: Sequence[int], fuse: bool = True) -> ArrayKernels:
-    """Make a tape ready for single calls, see `Kernel`."""
+    """Make a tape ready for single calls, see `Kernel`. Raises `CompileError` for a very deep narrow one."""
     items, varies = fused(tape, wanted, fuse=fuse)
-    return ArrayKernels(scheduled(tape, wanted, items, varies, reorder=True), fuse)
+    schedule = scheduled(tape, wanted, items, varies, reorder=True)
+    groups = int(numpy.count_nonzero(numpy.diff(schedule.group))) + 1
+    if groups > DEEPEST and len(schedule.group) < NARROW * groups:
+        raise CompileError(
+            f"this program is {groups:,} groups of operations one after the other, of "
+            f"{len(schedule.group) / groups:.1f} operations each: the executor 'numpy' takes about half a "
+            f"millisecond for each group to get ready ({groups / 2000:,.0f} s) and several microseconds at "
+            "each call. It is for wide programs: use executor='auto', 'interpreter' or 'python'"
+        )
+    return ArrayKernels(schedule, fuse)
 
 
 def prepare_lanes(
