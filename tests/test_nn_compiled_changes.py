@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,6 +154,45 @@ def test_anomalies_that_do_not_show_in_the_loss_are_detected() -> None:
     both(Hiding)
     with detect_anomaly(), pytest.raises(AnomalyError, match=r"log\(-1\)"):
         nn.fit(Hiding(), X, Y, compiled=True, progress=False)
+
+
+# machine code that cannot be had
+
+
+def test_llvmlite_that_cannot_be_loaded_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "llvmlite").mkdir()
+    (tmp_path / "llvmlite" / "__init__.py").write_text("")
+    (tmp_path / "llvmlite" / "binding.py").write_text("raise OSError('no libLLVM here')")
+    program = (
+        "from autograd_lite import nn\n"
+        "for compiled in (False, True):\n"
+        "    model = nn.MLP(2, [4, 1], activation='tanh', seed=0)\n"
+        "    history = nn.fit(model, [[1, 2], [2, 1]], [1, 0], epochs=3, compiled=compiled, progress=False)\n"
+        "    print(f'{history.loss[-1]:.9f}')\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(nn.__file__).parents[2])])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": paths})  # fmt: skip
+    first, second = done.stdout.split() or [done.stderr, ""]
+    assert first == second
+
+
+# compile_training
+
+
+def test_load_sees_what_was_frozen_or_changed_since() -> None:
+    model = small()
+    training = nn.compile_training(model, "mse", "sgd", lr=0.1).load(X, Y)
+    training.run(2)
+    training.write_back()
+    before = weights(model)
+    model.layers[0].freeze()
+    training.load(X, Y).run(3)
+    training.write_back()
+    assert weights(model)[:12] == before[:12]
+    assert weights(model)[12:] != before[12:]
+    with pytest.raises(ArgumentError):
+        training.step(y=Y)
 
 
 # Ctrl-C

@@ -97,7 +97,7 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
         return Choice(asked, "asked for")
     size = len(tape.codes)
     count = f"{size:,} operation{'' if size == 1 else 's'}"
-    if _is_there("llvmlite"):
+    if _llvmlite_works() and (size <= STRAIGHT_LIMIT or _is_there("numpy")):
         if size <= STRAIGHT_LIMIT:
             why = f"{count}: few enough (up to {STRAIGHT_LIMIT:,}) to be written out as machine code"
             return Choice("llvm", why)
@@ -111,13 +111,13 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
     return Choice("python", f"{without}; {count} in {depth:,} levels: {shape}")
 
 
-def choose_lanes(tape: Tape, asked: str = "auto") -> Choice:
+def choose_lanes(asked: str = "auto") -> Choice:
     """The executor for a batch; "" for a loop over single calls."""
     if asked != "auto":
         if EXECUTORS[asked].lanes:
             return Choice(asked, "asked for")
         return Choice("", f"asked for {asked}, which takes one sample after the other")
-    if _is_there("llvmlite"):
+    if _llvmlite_works():
         return Choice("interpreter", "llvmlite is installed, and many samples go through side by side")
     without = _broken.get("llvmlite", "llvmlite is not installed (extra 'fast')")
     return Choice("numpy", f"{without}; with many samples NumPy is the next best")
@@ -167,6 +167,18 @@ def _is_there(package: str) -> bool:
         return find_spec(package) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _llvmlite_works() -> bool:
+    """Whether llvmlite can be imported, for a choice that would import it at once."""
+    if not _is_there("llvmlite"):
+        return False
+    try:
+        import_module("llvmlite.binding")
+    except Exception as error:  # a library that it loads may be missing (OSError), or of another machine
+        _broken["llvmlite"] = f"llvmlite is installed but cannot be imported: {error}"
+        return False
+    return True
 
 
 def _module(executor: str, name: str) -> Any:

@@ -73,7 +73,8 @@ def compile_training(
 class CompiledTraining:
     """Steps of one training. Make it with `compile_training`.
 
-    Each step is on all samples that were loaded. The learning rates are read by `load` and `run`.
+    Each step is on all samples that were loaded. The learning rates are read by `load` and `run`; parameters,
+    the optimizer's state and what is frozen by `load` alone: change them after `write_back`, and load again.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class CompiledTraining:
         clip_norm: float | None,
     ) -> None:
         self.model, self.loss, self.optimizer = gradients.model, gradients.loss, optimizer
+        self._clips = clip_value, clip_norm
         self._gradients = gradients
-        self._run = ArrayRun(gradients, optimizer, clip_value, clip_norm)
+        self._granted = gradients.taken_for_granted()
+        self._run = ArrayRun(gradients, optimizer, *self._clips)
         self._rows: list[list[float]] = []
         self._targets: list[Any] = []
         self._measured = np.empty((1, 3))
@@ -101,6 +104,7 @@ class CompiledTraining:
         self.write_back()
         samples = as_samples(X)
         targets = as_targets(y, len(samples))
+        self._renew()
         if isinstance(self.loss, Loss):
             targets = list(self.loss.check(targets, self._gradients.width(samples[0])))
         self._rows, self._targets = samples, targets
@@ -114,7 +118,7 @@ class CompiledTraining:
         With `X` and `y` these are loaded first. Raises `TrainingError` for NaN and infinity, with the
         parameters in the model as the last finished step left them.
         """
-        if X is not None:
+        if X is not None or y is not None:
             self.load(X, y)
         if self._call:
             run, arguments = self._call
@@ -158,6 +162,15 @@ class CompiledTraining:
         return f"CompiledTraining({len(self._run.trained)} parameters, loss={loss!r}, {self.optimizer!r})"
 
     # how
+
+    def _renew(self) -> None:
+        """Trace anew where the model is no longer what traces take for granted, as with a part frozen."""
+        old, granted = self._gradients, self._gradients.taken_for_granted()
+        if granted != self._granted:
+            self._granted, self._rows, self._call = granted, [], ()
+            of = old.model, old.loss, old.penalty, old.parameters
+            self._gradients = CompiledGradients(*of, old.executor)
+            self._run = ArrayRun(self._gradients, self.optimizer, *self._clips)
 
     def _begin(self) -> None:
         """Read model and optimizer, and make one step on all samples ready."""
