@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from autograd_lite import ops
 pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fast`)")
 pytest.importorskip("numpy")
 
-from autograd_lite.compiling import interpreter_code, interpreter_source
+from autograd_lite.compiling import interpreter_code, interpreter_source, llvm_cache
 from autograd_lite.compiling.building import TapeBuilder
 from autograd_lite.compiling.interpreter import prepare
 from autograd_lite.compiling.llvm_cache import cache_folder
@@ -154,6 +155,45 @@ def test_where_the_folder_is(monkeypatch):
     assert cache_folder() == Path("local/autograd-lite")
     monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", "named")
     assert cache_folder() == Path("named")
+    monkeypatch.setenv("AUTOGRAD_LITE_CACHE_DIR", "~/named")
+    assert cache_folder() == Path("home/named")
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch, tmp_path):
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("AUTOGRAD_LITE_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    monkeypatch.setattr(interpreter_code, "interpreter_source", small_source)
+    monkeypatch.chdir(tmp_path)
+    assert cache_folder() is None
+    for _ in range(2):
+        assert not fresh(monkeypatch).from_disk
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_used_for_long_is_deleted_and_what_is_not_ours_is_not(folder, monkeypatch):
+    folder.mkdir()
+    old, last = f"lanes-{'0' * 32}", f"interpreter-{'1' * 32}"
+    names = [f"{old}.o", f"{last}.o", f"{last}abcd_123.part", "module-a.o", f"{old}.c"]
+    days = dict(zip(names, (100, 10, 2, 100, 100), strict=True))
+    for name, age in days.items():
+        (folder / name).write_bytes(b"")
+        then = time.time() - 86_400 * age
+        os.utime(folder / name, (then, then))
+    fresh(monkeypatch)
+    (ours,) = {path.name for path in folder.iterdir()} - set(names)
+    assert {path.name for path in folder.iterdir()} == {ours, *names[1:2], *names[3:]}
+    then = time.time() - 86_400 * 59
+    os.utime(folder / ours, (then, then))
+    assert fresh(monkeypatch).from_disk
+    assert time.time() - (folder / ours).stat().st_mtime < 1000  # it was used
+    llvm_cache._tidied.cache_clear()
+    monkeypatch.setattr(llvm_cache, "KEPT_FILES", 1)
+    llvm_cache._tidied(folder)
+    assert {path.name for path in folder.iterdir()} == {ours, *names[3:]}
 
 
 def test_the_whole_interpreter_is_there():

@@ -4,7 +4,8 @@ A file holds one module's machine code, named by a hash of all that it depends o
 from, the versions of llvmlite and LLVM, and the processor with its features. It is written beside its place
 and moved there, so that two processes cannot disturb each other; it begins with a hash of its name and the
 rest, and a file that does not match, or is another user's, is not used. Without a folder that can be written
-to, the code is compiled in every process. `AUTOGRAD_LITE_CACHE_DIR` names another folder.
+to, the code is compiled in every process. `AUTOGRAD_LITE_CACHE_DIR` names another folder. Files that were not
+used for a while are deleted, see `KEPT_DAYS` and `KEPT_FILES`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
@@ -23,6 +26,13 @@ from typing import Any
 from .llvm_engine import PREFIX, address_of, binding
 
 __all__ = ["MachineCode", "cache_folder", "compiled", "kept_or_compiled", "processor"]
+
+KEPT_DAYS, KEPT_FILES = 60, 5_000
+"""Files that were not used for so many days, and the oldest of more than so many, are deleted."""
+
+_DAY = 86_400
+_OURS = re.compile(r"[a-z]+-[0-9a-f]{32}(\.o|\w+\.part)")
+"""The names of our files. The folder that a user names may have others, which are not touched."""
 
 
 class MachineCode:
@@ -44,24 +54,25 @@ class MachineCode:
         return call
 
 
-def cache_folder() -> Path:
-    """Where machine code is kept.
+def cache_folder() -> Path | None:
+    """Where machine code is kept; None for a user without a home, for whom nothing can be kept.
 
     `AUTOGRAD_LITE_CACHE_DIR`, or `autograd-lite` in the platform's folder for caches: `LOCALAPPDATA` on
     Windows, `~/Library/Caches` on macOS, else `XDG_CACHE_HOME` or `~/.cache`.
     """
     named = os.environ.get("AUTOGRAD_LITE_CACHE_DIR")
     if named:
-        return Path(named)
-    if sys.platform == "darwin":
-        base = Path("~/Library/Caches")
+        place = Path(named)
+    elif sys.platform == "darwin":
+        place = Path("~/Library/Caches/autograd-lite")
     elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local")
+        place = Path(os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "autograd-lite")
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    with suppress(RuntimeError):  # a user without a home: nothing can be kept
-        base = base.expanduser()
-    return base / "autograd-lite"
+        place = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "autograd-lite")
+    try:
+        return place.expanduser()
+    except RuntimeError:
+        return None
 
 
 @cache
@@ -93,7 +104,10 @@ def kept_or_compiled(
     versions = llvmlite.__version__, str(binding().llvm_version_info)
     parts = (*versions, machine.triple, *processor(), depends_on)
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-    path = cache_folder() / f"{kind}-{digest}.o"
+    folder = cache_folder()
+    if folder is None:
+        return MachineCode(_loaded(_emitted(write(), machine), machine, externals))
+    path = folder / f"{kind}-{digest}.o"
     code = _read(path)
     if code is not None:
         with suppress(Exception):  # whatever is wrong with the file, compiling puts it right
@@ -140,12 +154,15 @@ def _digest(path: Path, code: bytes) -> bytes:
 def _read(path: Path) -> bytes | None:
     """The code in a file; None if there is none, if it is not as it was written, or another user's."""
     try:
-        owner = path.stat().st_uid
+        found = path.stat()
         content = path.read_bytes()
     except OSError:
         return None
-    if hasattr(os, "geteuid") and owner != os.geteuid():
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
         return None
+    if time.time() - found.st_mtime > _DAY:
+        with suppress(OSError):
+            os.utime(path)  # it is in use
     digest, code = content[:32], content[32:]
     return code if _digest(path, code) == digest else None
 
@@ -161,3 +178,17 @@ def _keep(path: Path, code: bytes) -> None:
             Path(beside).replace(path)
         except OSError:
             Path(beside).unlink(missing_ok=True)
+        _tidied(path.parent)
+
+
+@cache
+def _tidied(folder: Path) -> None:
+    """Delete what is old, once for a process; what another process deletes at the same time is gone, too."""
+    now = time.time()
+    with suppress(OSError), os.scandir(folder) as entries:
+        ours = (entry for entry in entries if _OURS.fullmatch(entry.name))
+        times = sorted(((entry.stat().st_mtime, entry.name) for entry in ours), reverse=True)
+        for place, (last, name) in enumerate(times):
+            days = 1 if name.endswith(".part") else KEPT_DAYS
+            if place >= KEPT_FILES or now - last > days * _DAY:
+                (folder / name).unlink(missing_ok=True)
