@@ -8,6 +8,9 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Value, nn, ops
 from autograd_lite import compile as compiled
+from autograd_lite.compiling.batches import LoopKernel
+from autograd_lite.compiling.building import TapeBuilder
+from autograd_lite.compiling.python_straight import prepare
 from autograd_lite.errors import ArgumentError, GraphError, ValueTypeError
 
 NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "interpreter": "llvmlite", "auto": ""}
@@ -137,3 +140,18 @@ def test_bad_batches_are_refused():
     with pytest.raises(ArgumentError, match="another structure for some samples"):
         compiled(lambda x: x if x > 0 else [x]).map(np.array([1.0, -1.0]))
     assert compiled(lambda x: x if x > 0 else [x]).map([1.0, -1.0]) == [1.0, [-1.0]]
+
+
+def test_one_sample_after_the_other_takes_seeds_as_lanes_do():
+    builder = TapeBuilder()
+    x, w = builder.input(), builder.input()
+    tape = builder.finish([builder.apply(ops.mul, (x, w)), builder.apply(ops.square, (x,))])
+    kernel = LoopKernel(prepare(tape, [0, 1]), [True, False], [0, 1])
+    rows, shared = np.array([[1.0], [2.0]]), np.array([3.0])
+    for seeds, each, summed in (
+        (None, [[5.0], [7.0]], [3.0]),
+        (np.array([2.0, 0.5]), [[7.0], [8.0]], [6.0]),
+        (np.array([[1.0, 0.0], [0.0, 1.0]]), [[3.0], [4.0]], [1.0]),
+    ):
+        found = kernel.gradients(rows, shared, seeds)
+        assert (found.each.tolist(), found.summed.tolist()) == (each, summed)

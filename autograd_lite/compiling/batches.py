@@ -90,10 +90,13 @@ class LoopKernel:
         return self._run(rows, shared, False)
 
     def gradients(self, rows: Any, shared: Any, seeds: Any = None) -> BatchResult:
-        """Outputs and gradients."""
-        return self._run(rows, shared, True)
+        """Outputs and gradients; `seeds` is (outputs,) or (samples, outputs), 1 unless given."""
+        return self._run(rows, shared, True, seeds)
 
-    def _run(self, rows: Any, shared: Any, wanted: bool) -> BatchResult:
+    def _run(self, rows: Any, shared: Any, wanted: bool, seeds: Any = None) -> BatchResult:
+        seeded: Any = [None] * len(rows)
+        if seeds is not None:
+            seeded = np.broadcast_to(seeds, (len(rows), np.shape(seeds)[-1])).tolist()
         leaves = np.empty(len(self._batched))
         leaves[~self._batched] = shared
         missed = np.full(len(rows), -1)
@@ -102,7 +105,8 @@ class LoopKernel:
         for k, row in enumerate(rows):
             leaves[self._batched] = row
             numbers = leaves.tolist()
-            result = self._kernel.gradients(numbers) if wanted else self._kernel.values(numbers)
+            kernel = self._kernel
+            result = kernel.gradients(numbers, seeded[k]) if wanted else kernel.values(numbers)
             missed[k] = result.missed
             if result.missed < 0:
                 outputs[k] = result.outputs

@@ -72,7 +72,7 @@ class Branch:
     @cached_property
     def lanes(self) -> LaneKernel | None:
         """For many rows; None if they had better go one by one."""
-        name = choosing.choose_lanes(self.tape, self.executor).name
+        name = choosing.choose_lanes(self.executor).name
         if not name or find_spec("numpy") is None:
             return None
         return choosing.prepare_lanes(name, self.tape, self.batched, self.wanted)

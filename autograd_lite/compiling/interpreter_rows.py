@@ -57,7 +57,7 @@ def _slope(row: Op, k: int, settings: Sequence[float] | None) -> Callable[..., S
     return lambda *x: (row.partials(*x[: row.arity], *settings, x[-1])[k],)
 
 
-def _is_always(code: Code, rule: Callable[..., Sequence[Any]], count: int) -> float | None:
+def _is_always(rule: Callable[..., Sequence[Any]], count: int) -> float | None:
     """The number that a rule always gives, if there is one."""
     builder = TapeBuilder()
     result = rule(*[Term(builder, builder.input()) for _ in range(count)])[0]
@@ -109,7 +109,7 @@ def _run(code: Code, op: int, count: int, after: str) -> Run:
 
 
 def _cases(
-    code: Code, row: Op, setting: str, orders: Sequence[float], write: Callable[[float], None]
+    code: Code, setting: str, orders: Sequence[float], write: Callable[[float], None]
 ) -> None:
     """A row whose rule depends on a setting: one branch for each that it may have."""
     done = code.fresh("ordered")
@@ -137,7 +137,7 @@ def go_forward(code: Code, op: int, after: str, orders: Sequence[float]) -> None
         code.store(computed(code, rule, given)[0], "%v", run.target)
 
     if row.name == "polygamma":
-        _cases(code, row, given[-1], orders, write)
+        _cases(code, given[-1], orders, write)
     else:
         write()
     run.close()
@@ -152,7 +152,7 @@ def go_back(code: Code, op: int, after: str, orders: Sequence[float], careful: b
     total = operands_of(row)
     static = row.name == "polygamma"
     always = [
-        None if static else _is_always(code, _slope(row, k, None), total + 1) for k in range(row.arity or 0)
+        None if static else _is_always(_slope(row, k, None), total + 1) for k in range(row.arity or 0)
     ]
     flowing = [k for k, number in enumerate(always) if number != 0.0]
     if not flowing:
@@ -172,7 +172,7 @@ def go_back(code: Code, op: int, after: str, orders: Sequence[float], careful: b
         code.increase("%g", run.slots[k], code.chained(u, local) if careful else code.fmul(u, local))
 
     if static:
-        _cases(code, row, given[-2], orders, lambda order: write(0, order))
+        _cases(code, given[-2], orders, lambda order: write(0, order))
     elif len(flowing) == 1:
         write(flowing[0])
     else:

@@ -19,7 +19,7 @@ from ..symbols import Symbol
 from .instructions import BROADCAST
 from .lane_products import PRODUCTS
 from .lane_rows import Expression, partials_of, value_of
-from .lane_shapes import Shape, add_to_shared, gather_slot
+from .lane_shapes import PARTS, Shape, add_to_shared, gather_slot
 from .lane_vectors import Code, Vector, kept_or_compiled, new_module
 from .llvm_cache import MachineCode
 from .tape import CHAIN, ROWS, TAKE
@@ -144,7 +144,7 @@ def _take(key: Key, code: Code) -> None:
             b.store(b.select(inside, number, missing), code.at(shape.v, here))
         else:
             slope = b.load(code.at(shape.g, here))
-            gradients = code.at(shape.gu, b.mul(at, code.integer(8))) if shared else code.at(shape.g, at)
+            gradients = code.at(shape.gu, b.mul(at, code.integer(PARTS))) if shared else code.at(shape.g, at)
             b.store(b.fadd(b.load(gradients), slope), gradients)
 
 
@@ -164,7 +164,7 @@ _lock = threading.Lock()
 
 
 def kernel_addresses(keys: Iterable[Key]) -> dict[Key, int]:
-    """Where each kernel begins. MachineCode code is kept: it is small, and other plans use it."""
+    """Where each kernel begins. Machine code is kept: it is small, and other plans use it."""
     wanted = set(keys)
     with _lock:
         for key in wanted - _addresses.keys():
@@ -176,7 +176,7 @@ def kernel_addresses(keys: Iterable[Key]) -> dict[Key, int]:
 
 def _module(key: Key) -> ir.Module:
     module = new_module("lanes")
-    code = Code(module, "kernel", *SIGNATURE)
+    code = Code(module, "kernel", *Shape.signature())
     _writer(key)(key, code)
     code.builder.ret_void()
     return module
@@ -187,5 +187,3 @@ def _c_functions() -> tuple[str, ...]:
     """What kernels may call."""
     return ("fmod", *sorted({row.natives["c"] for row in ROWS if "c" in row.natives}))
 
-
-SIGNATURE = Shape.signature()

@@ -26,7 +26,7 @@ __all__ = ["Expression", "chained", "partials_of", "value_of"]
 _CHAINED = "chain"
 """Among the immediates of a product, says that it is one of the chain rule."""
 
-_SIGNS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
+_SIGNS = frozenset(("<", "<=", ">", ">=", "==", "!="))
 
 
 def value_of(code: int, operands: Sequence[Symbol], immediates: Sequence[Any]) -> Symbol:
@@ -82,7 +82,7 @@ class Expression:
         self._simpler: dict[Any, Symbol | None] = {}
 
     def number(self, symbol: Symbol) -> Vector:
-        """Eight numbers; a condition is 1 or 0."""
+        """Its numbers in all lanes; a condition is 1 or 0."""
         found = self._emitted(symbol)
         return found if isinstance(found, Vector) else found.where(1.0, 0.0)
 
@@ -209,6 +209,7 @@ _FORMS: dict[str, Callable[..., Any]] = {
 
 
 def _left_sum(a: Sequence[Symbol]) -> Any:
+    """From left to right, as eager code adds."""
     return reduce(lambda x, y: x + y, a)
 
 

@@ -27,12 +27,13 @@ class LaneUpdate:
         plan = make_plan(tape, (), fuse=False, batched=[True] * own + [False, False])
         uniform = plan.uniform
         assert uniform is not None
-        self._kept: list[Any] = []
+        self._kept: list[Any] = []  # what machine code has the addresses of
         start = numpy.zeros(uniform.size)
         first = numpy.concatenate([numpy.zeros(tape.leaves), uniform.constants])
         start[: len(first)] = first
-        self._runner = runner = Runner(plan, own, start, slice(None))
+        runner = Runner(plan, own, start, slice(None))
         buffers = runner.buffers(runner.widest)
+        self._kept += [runner, buffers]
         samples = rule.stop - rule.start
         self.job: int = buffers.address
         self.once = 0
@@ -48,7 +49,6 @@ class LaneUpdate:
         for name, address in fields.items():
             buffers.job[FIELD[name]] = address
         given = address_of(buffers.u)
-        self._kept.append(buffers)
         if len(uniform.code):
             whole = replace(uniform, outputs=numpy.arange(uniform.size, dtype=numpy.int32))
             once = Runner(whole, len(first), numpy.zeros(0), slice(0, 0))

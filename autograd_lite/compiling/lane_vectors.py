@@ -23,7 +23,7 @@ from .llvm_cache import MachineCode
 __all__ = ["Code", "Mask", "Vector", "compiled", "has_wide_registers", "kept_or_compiled"]
 
 WIDTH = 16
-F64, I64, I32, BIT, VOID = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.IntType(1), ir.VoidType()
+F64, I64, I32, VOID = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.VoidType()
 VECTOR, BITS = (ir.VectorType(each, WIDTH) for each in (F64, I64))
 
 

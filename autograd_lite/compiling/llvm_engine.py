@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 
-__all__ = ["NativeFunction", "address_of", "available", "binding", "compiled", "pointer"]
+__all__ = ["NativeFunction", "address_of", "binding", "compiled", "pointer"]
 
 PREFIX = "autograd_lite_"
 """Before the names of C functions: LLVM must not know them, or it would put in what it likes better."""
@@ -32,13 +32,6 @@ class NativeFunction:
     def __init__(self, engine: Any, call: Callable[..., int]) -> None:
         self._engine = engine
         self.call = call
-
-
-def available() -> bool:
-    """Whether llvmlite can be imported; it is not imported for that."""
-    from importlib.util import find_spec
-
-    return "llvmlite" in sys.modules or find_spec("llvmlite") is not None
 
 
 @cache

@@ -166,7 +166,7 @@ class Replay:
         """A kernel for batches; None if single calls one after the other are the way."""
         settings = self.settings
         while True:
-            choice = choosing.choose_lanes(self.tape, settings.executor)
+            choice = choosing.choose_lanes(settings.executor)
             if not choice.name:
                 return None
             start = perf_counter()
@@ -175,7 +175,7 @@ class Replay:
                     choice.name, self.tape, batched, wanted, fuse=settings.fuse, threads=settings.threads
                 )
             except CompileError:
-                if choosing.choose_lanes(self.tape, settings.executor).name == choice.name:
+                if choosing.choose_lanes(settings.executor).name == choice.name:
                     raise
             finally:
                 self.prepare_seconds += perf_counter() - start

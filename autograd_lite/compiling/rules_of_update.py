@@ -1,4 +1,4 @@
-"""An optimizer's rule for one parameter as a tape, and the same rule over arrays."""
+"""An optimizer's rule for one parameter as a tape."""
 
 from __future__ import annotations
 
