@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import types
@@ -113,6 +114,12 @@ def test_no_import_cycle() -> None:
     while ready := {name for name, needs in waiting.items() if not needs & waiting.keys()}:
         waiting = {name: needs for name, needs in waiting.items() if name not in ready}
     assert not waiting, f"these import each other: {sorted(waiting)}"
+
+
+def test_the_map_of_compiling_shows_every_module() -> None:
+    described = importlib.import_module("autograd_lite.compiling").__doc__ or ""
+    shown = re.findall(r"^    (\w+) {2,}\S", described, re.MULTILINE)
+    assert sorted(shown) == sorted(_top(name[10:]) for name in MODULES if name.startswith("compiling."))
 
 
 def _in_fresh_python(program: str) -> str:

@@ -1,4 +1,4 @@
-"""From a tape to the vector instructions that `instructions.py` describes."""
+"""From a tape to a plan, the vector instructions that `instructions.py` describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the straight-line executors share: a careful replay in plain Python."""
+"""A careful replay in plain Python: one operation at a time, with IEEE 754's value where Python raises."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From what a builder appended to the layout of a tape: what nothing needs is left out, the rest renumbered.
 
-Twice the same: with Python alone, and with NumPy, where it is there and the tape is long.
+There are two ways to the same: with Python alone, and with NumPy, where it is there and the tape is long.
 """
 
 from __future__ import annotations

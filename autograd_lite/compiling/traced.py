@@ -1,8 +1,8 @@
 """A number that is being traced: what it does goes on the tape, and it has the number of this one run.
 
 `Traced` is a Value, so a program written for Values takes it without change. Its operators are made from the
-rows of the op table, in `traced_methods.py`. `Condition` is what a comparison gives,
-and `Number` what stands for a plain number that was read from a traced Value (`.data`, `.item()`).
+rows of the op table, in `traced_methods.py`. `Condition` is what a comparison gives, and `Number` what stands
+for a plain number that was read from a traced Value (`.data`, `.item()`).
 """
 
 from __future__ import annotations

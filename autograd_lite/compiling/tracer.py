@@ -4,7 +4,7 @@ While a tracer is in force (`current_tracer()`), every operation that meets a `T
 outside or a number made inside comes here:
 
 - an operation of a `Traced` is appended to the tape and gives another `Traced` (the common ones do that
-  themselves, see `traced.py`);
+  themselves, see `traced_methods.py`);
 - a leaf from outside is a parameter of the tape, read afresh at each call; a Value made inside is a constant;
 - a question whose answer Python goes on with (`if x > 0`, `float(x)`, `table[x]`) is a guard: a replay that
   would answer otherwise is not valid.
