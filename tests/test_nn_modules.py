@@ -397,7 +397,6 @@ def test_a_sample_that_does_not_fit_is_refused(sample, words):
 
 
 def test_numpy_samples_are_taken_and_matrices_refused():
-    np = pytest.importorskip("numpy")
     model = MLP(2, [2, 1], seed=0)
     assert model(np.array([1.0, 2.0])).data == model([1, 2]).data == model((1.0, 2)).data
     with pytest.raises(ArgumentError, match="input 0 is itself a list"):
@@ -439,3 +438,31 @@ def test_wrong_arguments_are_named(build, words):
     with pytest.raises(ArgumentError) as caught:
         build()
     assert words in str(caught.value)
+
+
+def test_parameters_are_those_that_have_names_in_the_same_order():
+    class Turned(Module):
+        def __init__(self):
+            self.a, self.b, self.hidden = Value(1.0), Value(2.0), Neuron(1)
+
+        def parameters(self):
+            return [self.b, self.a]
+
+    class Everything(Module):
+        def __init__(self):
+            self.text, self.number, self.nothing = "text", 3.0, None
+            self.turned = Turned()
+            self.nested = [[Value(3.0)], {"x": Value(4.0), "y": (Value(5.0), Neuron(2))}]
+            self.again = [self.nested, self.turned.a, self.turned, self.turned.hidden]
+            self.computed = Value(6.0) * 2.0
+            self.constant = self.computed.parents[-1]
+            self.array = np.array([[Value(7.0)], [Value(8.0)]], dtype=object)
+            self.plain = np.zeros(3)
+            self.me = self
+
+    model = Everything()
+    found = model.parameters()
+    assert [id(each) for each in found] == [id(each) for _, each in model.named_parameters()]
+    assert [each.data for each in found[:5]] == [2.0, 1.0, 3.0, 4.0, 5.0]
+    assert [each.data for each in found[-2:]] == [7.0, 8.0]
+    assert len(found) == 2 + 3 + 3 + 2

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .modules import Module
 
 __all__ = [
-    "buffers_in", "collect_modules", "distinct", "generators_in", "is_module", "parts", "refuse_hidden_parts",
-    "same_names", "saved_number", "titled_modules", "watched",
+    "buffers_in", "collect_modules", "distinct", "generators_in", "is_module", "parameters_in", "parts",
+    "refuse_hidden_parts", "same_names", "saved_number", "titled_modules", "watched",
 ]  # fmt: skip
 
 Found = TypeVar("Found")
@@ -128,6 +128,45 @@ def watched(module: Module) -> Callable[[], bool]:
             return False
 
     return same
+
+
+def parameters_in(module: Module, usual: object) -> list[Value]:
+    """The parameters of the module and of its parts, each once, as names and parameters together have them.
+
+    `usual` is `Module.parameters`; where a part's class has another, what that returns counts.
+    """
+    found: dict[int, Value] = {}
+    _collect_parameters(module, usual, found, set())
+    return list(found.values())
+
+
+def _collect_parameters(module: Module, usual: object, found: dict[int, Value], seen: set[int]) -> None:
+    if id(module) in seen:  # a module that is reached twice, or a cycle such as child.parent
+        return
+    seen.add(id(module))
+
+    def collect(thing: Any) -> None:
+        if isinstance(thing, Value):
+            if thing.is_leaf and not thing.is_constant:
+                found[id(thing)] = thing
+        elif isinstance(thing, _PLAIN):
+            return
+        elif is_module(thing):
+            own = type(thing).parameters is usual
+            _collect_parameters(thing, usual, found if own else {}, seen)
+            if not own:
+                found.update((id(parameter), parameter) for parameter in thing.parameters())
+        elif isinstance(thing, (list, tuple)):
+            for part in thing:
+                collect(part)
+        elif isinstance(thing, dict):
+            for part in thing.values():
+                collect(part)
+        elif getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
+            collect(thing.tolist())
+
+    for attribute in tuple(vars(module).values()):
+        collect(attribute)
 
 
 def collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]], seen: set[int]) -> None:

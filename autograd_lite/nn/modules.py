@@ -16,6 +16,7 @@ from .finding import (
     collect_modules,
     distinct,
     generators_in,
+    parameters_in,
     parts,
     refuse_hidden_parts,
     same_names,
@@ -142,7 +143,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in the order in which the attributes were assigned."""
-        return [parameter for _, parameter in distinct(self._named_in_attributes("", set()))]
+        return parameters_in(self, Module.parameters)
 
     def named_parameters(self) -> list[tuple[str, Value]]:
         """Pairs of name and parameter, such as `("layers.0.neurons.2.w.1", Value(…))`.
@@ -341,7 +342,7 @@ class Module:
             yield names.get(id(parameter), f"{prefix}parameters.{index}"), parameter
 
     def _named_in_attributes(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
-        if id(self) in seen:  # a module that is reached twice, or a cycle such as child.parent
+        if id(self) in seen:
             return
         seen.add(id(self))
         for name, attribute in vars(self).items():
@@ -352,11 +353,8 @@ class Module:
                     yield path, part
 
     def _has_own_parameters(self) -> bool:
-        return any(
-            isinstance(part, Value) and part.is_leaf and not part.is_constant
-            for name, attribute in vars(self).items()
-            for _, part in parts(name, attribute)
-        )
+        own = (part for name, attribute in vars(self).items() for _, part in parts(name, attribute))
+        return any(isinstance(part, Value) and part.is_leaf and not part.is_constant for part in own)
 
     # scopes
 
