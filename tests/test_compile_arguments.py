@@ -118,6 +118,8 @@ def test_static_arguments_by_name_and_position() -> None:
         static_names(f, "size")
     with pytest.raises(ArgumentError, match="names or positions"):
         static_names(f, (1.5,))
+    with pytest.raises(ArgumentError, match="names or positions"):
+        static_names(f, 1.5)
 
 
 @pytest.mark.parametrize(

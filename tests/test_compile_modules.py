@@ -9,6 +9,7 @@ import pytest
 from replays import replayed, same, traced
 
 from autograd_lite import Value, nn, ops
+from autograd_lite import compile as compiled
 from autograd_lite.errors import ArgumentError, CompileError
 
 SAMPLES = [[0.5, -1.0, 2.0, 0.25], [1.5, 0.0, -2.0, 0.75], [-0.1, 3.0, 0.2, -4.0]]
@@ -105,6 +106,15 @@ def test_a_trace_knows_on_which_states_of_modules_it_depends() -> None:
     model.train().batch(SAMPLES)
     model.eval()
     assert not holds()
+
+
+def test_statistics_may_change_in_place() -> None:
+    norm = nn.BatchNorm(2).eval()
+    f = compiled(lambda x: norm(x), executor="python")
+    for place in (0, 1, 0):
+        assert f([1.0, 2.0]) == [value.data for value in norm([1.0, 2.0])]
+        norm.running_mean[place] += 2.0
+        norm.running_var[1 - place] *= 3.0
 
 
 def test_batch_norm_in_training_is_refused() -> None:

@@ -260,7 +260,10 @@ def static_names(f: Callable[..., Any], static: Any) -> frozenset[int | str]:
     >>> sorted(static_names(lambda x, mode: x, ("mode",)), key=str)
     [1, 'mode']
     """
-    given = (static,) if isinstance(static, (str, int)) else tuple(static)
+    try:
+        given = (static,) if isinstance(static, (str, int)) else tuple(static)
+    except TypeError:
+        given = (static,)
     if not given:
         return frozenset()
     names = parameter_names(f)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from .. import ops
@@ -37,7 +36,7 @@ from .tables import put, take
 from .tape import CODE
 from .traced import Condition, Number, Traced, traced
 from .traced_methods import install
-from .watching import Closed, Watched
+from .watching import Assumption, Closed, Watched, assumption
 
 __all__ = ["Trace", "Tracer", "current_tracer", "trace"]
 
@@ -104,7 +103,7 @@ class Tracer:
         self.inside: dict[Value, None] = {}  # the leaves that were made while tracing
         self.met: list[float] = []  # the number that each of these leaves had then
         self.draws: list[Callable[[], float]] = []
-        self.assumptions: list[tuple[partial[object], object]] = []
+        self.assumptions: list[Assumption] = []
         self.asked: dict[int, tuple[str, int]] = {}  # what a guard's node is about, to be told in words
         self.labels: dict[int, str] = {}
         self.numbers: list[float] = []
@@ -127,7 +126,7 @@ class Tracer:
         """Say that this trace holds only while these attributes are what they are now, as `training` is."""
         for name in names:
             if not any(read.args == (thing, name) for read, _ in self.assumptions):
-                self.assumptions.append((partial(getattr, thing, name), getattr(thing, name)))
+                self.assumptions.append(assumption(thing, name))
 
     def node_of(self, thing: Any) -> int:
         """The node of a Value or of a plain number."""

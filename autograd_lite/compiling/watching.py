@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from ..errors import GraphError
 from ..sources import source_place
 from .building import TapeBuilder
 from .tape import CODE
 
-__all__ = ["Closed", "Watched"]
+__all__ = ["Assumption", "Closed", "Watched", "assumption"]
 
 _DETACH = CODE["detach"]
 
@@ -71,3 +73,12 @@ class Closed:
     def setdefault(self, key: object, node: int) -> int:
         """Not reached: the table's length is asked for first."""
         return node
+
+
+Assumption = tuple[partial[object], object]
+
+
+def assumption(thing: Any, name: str) -> Assumption:
+    """What reads an attribute, and what it is now; a list is copied, because it may change in place."""
+    now = getattr(thing, name)
+    return partial(getattr, thing, name), list(now) if isinstance(now, list) else now
