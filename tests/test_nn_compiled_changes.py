@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from autograd_lite import detect_anomaly, nn, no_grad, ops
+from autograd_lite import Value, detect_anomaly, nn, no_grad, ops
 from autograd_lite.errors import AnomalyError, ArgumentError
 
 np = pytest.importorskip("numpy", reason="compiled training works on arrays")
@@ -236,3 +236,23 @@ def test_many_steps_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     with nn.compile_training(parts, lr=0.05) as training:
         assert training.load(X, Y).run(50) == expected
     assert weights(parts) == weights(whole)
+
+
+def test_to_see_which_way_a_row_goes_only_its_guards_are_run() -> None:
+    from autograd_lite.compiling.differentiating import alone
+    from autograd_lite.compiling.row_traces import RowTraces
+
+    weight = Value(0.5)
+
+    def function(row: list[Any], shared: list[Any]) -> list[Any]:
+        far = weight * row[0]
+        for _ in range(50):
+            far = ops.sin(far)
+        return [far if row[1] > 0 else -far]
+
+    traces = RowTraces(function, [weight])
+    branch = traces.find([1.0, 2.0], [])
+    needed = alone(branch.tape)
+    assert (len(branch.tape.codes), len(needed.codes), len(needed.guards)) == (52, 1, 1)
+    assert branch.passes([3.0, 1.0], [], [0.5])
+    assert not branch.passes([3.0, -1.0], [], [0.5])

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from . import choosing
-from .differentiating import expanded
+from .differentiating import alone
 from .kernel import Kernel, LaneKernel
 from .reaching import reach
 from .tape import Tape
@@ -97,10 +97,11 @@ class Branch:
     @cached_property
     def _asker(self) -> tuple[Kernel, list[float] | None]:
         """What of the tape its guards need, and any numbers for the parameters if they need none of those."""
-        alone = expanded(replace(self.tape, outputs=array("i")), lambda code: True)
-        name = "python" if len(alone.codes) < _SMALL else choosing.choose(alone, self.executor).name
-        used = any(alone.inputs <= node < alone.leaves for node in alone.operands)
-        return choosing.prepare(name, alone, ()), None if used else [0.0] * len(self.places)
+        guards = alone(self.tape)
+        name = "python" if len(guards.codes) < _SMALL else choosing.choose(guards, self.executor).name
+        read = [*guards.operands, *(guard.node for guard in guards.guards)]
+        used = any(guards.inputs <= node < guards.leaves for node in read)
+        return choosing.prepare(name, guards, ()), None if used else [0.0] * len(self.places)
 
     def over(
         self, some: Sequence[int], rows: Rows, shared: Sequence[float],

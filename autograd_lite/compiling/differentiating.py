@@ -16,6 +16,7 @@ from .terms import append, flows, forward_of, multiplied, partials_of
 __all__ = [
     "Differentiated",
     "Parts",
+    "alone",
     "differentiated",
     "edges",
     "expanded",
@@ -269,6 +270,14 @@ def tangent_tape(tape: Tape, *, careful: bool = False) -> Tape:
 def expanded(tape: Tape, known: Callable[[int], bool]) -> Tape:
     """The same program in the rows that an executor knows: any other is written out by its generic rule."""
     return expanded_with_legend(Differentiated(tape, len(tape.codes), {}), known).tape
+
+
+def alone(tape: Tape, outputs: Sequence[int] = ()) -> Tape:
+    """What of a tape these outputs and its guards need; the leaves stay."""
+    copy = _Copy(tape)
+    copy.leaves()
+    copy.operations()
+    return copy.builder.finish([copy.nodes[output] for output in outputs])
 
 
 def expanded_with_legend(given: Differentiated, known: Callable[[int], bool]) -> Differentiated:
