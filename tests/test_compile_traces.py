@@ -178,6 +178,15 @@ def test_training_and_use_of_a_model_have_traces_of_their_own():
     assert [f(x), f(x)] == [wanted] * 2
 
 
+@pytest.mark.parametrize("executor", ["python", "numpy"])
+@pytest.mark.parametrize("ask", ["value", "value and gradient"])
+def test_a_branch_on_drawn_numbers_goes_each_way_as_often_as_in_eager_code(executor, ask):
+    drop = nn.Dropout(0.5, seed=1)
+    f = compiled(lambda x: drop([x])[0] * 1.0 if drop([x])[0] > 0 else x * 0.0 + 5.0, executor=executor)
+    low = sum((f(1.0) if ask == "value" else f.value_and_grad(1.0)[0]) == 5.0 for _ in range(400))
+    assert 140 < low < 260  # six standard deviations; a trace that is tried first has 100 or 300
+
+
 def test_drawn_numbers_are_those_that_eager_code_draws():
     def network():
         return nn.Sequential(nn.Linear(2, 8, seed=0), nn.Dropout(0.5, seed=1), nn.Linear(8, 1, seed=2))
