@@ -155,3 +155,15 @@ def test_writing_to_a_value_from_outside_is_an_error():
         compiled(counts, executor="python")(2.0)
     assert w.data == 1.0
     assert compiled(makes_its_own, executor="python")(2.0) == 6.0
+
+
+def test_the_same_gradient_is_asked_for_again():
+    w, v = Value(2.0), Value(3.0)
+    f = compiled(lambda x: x * w * w * v, executor="python")
+    for wrt, expected in ((w, 12.0), ([w], [12.0]), ((0, w), (12.0, 12.0)), ([w, v], [12.0, 4.0]), (v, 4.0)):
+        for _ in range(3):
+            assert f.value_and_grad(1.0, wrt=wrt) == (12.0, expected)
+            assert f.grad(1.0, wrt=wrt) == expected
+            assert f.jacobian(1.0, wrt=wrt) == expected
+            if not isinstance(wrt, tuple):
+                assert f.map([1.0, 1.0], wrt=wrt, reduce="mean")[1] == expected

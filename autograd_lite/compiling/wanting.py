@@ -71,6 +71,8 @@ class Request:
         known = self.parts[0].values
         if wrt is not self.wrt or known is None or len(self.parts) > 1:
             return False
+        if isinstance(wrt, Value):
+            return True
         if self._same is not None and self._same():
             return True
         watched = getattr(wrt, "_watched", None)
