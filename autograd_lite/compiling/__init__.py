@@ -99,6 +99,7 @@ Calls:
 Training (`nn` drives it):
     training           what a step is, as tapes, and what takes steps
     llvm_training      steps in one function, row after row
+    llvm_training_text  its source
     lane_training      the same with batches in lanes
     lane_updates       an optimizer's rule in lanes
     array_training     a step on arrays, for gradients found elsewhere

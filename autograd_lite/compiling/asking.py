@@ -192,7 +192,7 @@ class Jacobian(Question):
         wanted = self.request.of(replay)
         marks = [object() for _ in replay.tape.outputs]
         rows = dict(zip(marks, map(wanted.shaped, result.gradients), strict=True))
-        returned = replay.trace.rebuild(marks)  # type: ignore[arg-type]
+        returned = replay.trace.rebuild(marks)
         zeros = [0.0] * len(wanted.nodes)  # of what is the same at each call
         found = [rows[each] if each in rows else wanted.shaped(zeros) for each in flatten(returned)[0]]
         return _rows_shaped(returned, found)

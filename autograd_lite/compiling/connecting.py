@@ -36,7 +36,7 @@ def connected(
         if by_node:
             node._backward = _pushing(weakref.ref(node), replay, kept, output, by_node)
         values.append(node)
-    return replay.trace.rebuild(values)  # type: ignore[arg-type]
+    return replay.trace.rebuild(values)
 
 
 def _pushing(

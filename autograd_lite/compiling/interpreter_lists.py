@@ -44,7 +44,10 @@ def _folded(code: Code, row: Op, a: str, first: str | None = None) -> str:
 
 
 def list_forward(code: Code, row: Op) -> None:
-    """The value of a row of any number of operands."""
+    """The value of a row of any number of operands: by its rule, two operands at a time.
+
+    What cannot be folded so, or not as exactly, is written by hand.
+    """
     a = code.field("%p", AT["a"])
     if row.name == "logsumexp":
         y = _log_sum_exp(code, a)
@@ -168,6 +171,8 @@ def _slope_of_norm(code: Code, a: str, y: str) -> _Slope:
     return lambda k, slot: code.value(f"fdiv double {code.load('%v', slot)}, {safe}")
 
 
+# By hand, because a rule takes a tuple of all operands, and this code is for any number of them. A new row
+# with lists needs an entry here; the tests go through all rows.
 _SLOPES: dict[str, Callable[[Code, str, str], _Slope]] = {
     "sum": _slope_of_sum, "mean": _slope_of_mean, "prod": _slope_of_prod, "logsumexp": _slope_of_log_sum_exp,
     "max": _slope_of_extreme, "min": _slope_of_extreme, "norm": _slope_of_norm,

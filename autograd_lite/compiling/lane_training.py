@@ -18,7 +18,8 @@ from .lane_driver import FIELD, batch_address
 from .lane_runner import CHUNKS, GROUPS, Runner, address_of
 from .lane_updates import LaneUpdate
 from .llvm_loops import LoopWriter, Sum
-from .llvm_training import TrainingLoop, TrainingText
+from .llvm_training import TrainingLoop
+from .llvm_training_text import TrainingText
 from .planning import make_plan
 from .training import TrainingProgram, TrainingState, UpdateRule
 

@@ -20,10 +20,9 @@ from .differentiating import gradient_tape
 from .kernel import Result
 from .llvm_engine import NativeFunction, compiled, pointer
 from .llvm_text import Writer, lowered
-from .llvm_training import prepare_training
 from .tape import Tape
 
-__all__ = ["StraightKernel", "prepare", "prepare_training", "source_of"]
+__all__ = ["StraightKernel", "prepare", "source_of"]
 
 CAREFUL = -2
 """What a function gives when a gradient came out NaN: the rule for zero may be needed."""

@@ -26,8 +26,8 @@ class Trace:
     """One run of a function, recorded."""
 
     tape: Tape
-    rebuild: Callable[[Sequence[float]], Any]
-    """From the outputs of a replay to what the function would return, in its structure."""
+    rebuild: Callable[[Sequence[Any]], Any]
+    """From the outputs of a replay, or what stands for them, to what the function would return."""
     result: Any
     """What the function returned in this run, as plain numbers."""
     draws: tuple[Callable[[], float], ...] = ()

@@ -78,7 +78,8 @@ class Traced(Value):
     @property
     def label(self) -> str:
         """The name a reader knows this number by."""
-        return self._tracer.labels.get(self._index, "")  # type: ignore[no-any-return]
+        label: str = self._tracer.labels.get(self._index, "")
+        return label
 
     @label.setter
     def label(self, text: str) -> None:
