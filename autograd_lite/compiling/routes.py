@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from .calls import ArrayOf, only_floats, quickly_read, single_number, to_list
+from .calls import ArrayOf, given_to, only_floats, quickly_read, single_number, to_list
 from .replaying import Replay
 from .traces import Family
 from .wanting import Request, Wanted
@@ -119,28 +119,25 @@ def path_of(wanted: Wanted, family: Family) -> Path:
 def _straight_through(wanted: Wanted, family: Family) -> Path:
     kernel: Any = wanted.kernel
     parameters = wanted.replay.parameters
-    spans = family.arguments.positions
-    places = [(spans[k].start, spans[k].stop, _packer(spans[k])) for k in range(len(spans))]
+    direct, other = _ways_in(family)
+    whole = not other and len(direct) == len(family.arguments.positions)
+    places = [place for _, place in direct]
     first = wanted.replay.tape.inputs
-    pack = _packer(slice(first, first + len(parameters)))
+    pack = _packer(len(parameters))
     room_of, leave, run = kernel.room, kernel.leave, kernel.run
     shaped = _shaping(wanted)
 
     def path(args: tuple[Any, ...]) -> Any:
         room = room_of()
         leaves = room.leaves
-        for (start, stop, packed), given in zip(places, args, strict=True):
-            kind = given.__class__
-            if kind is float:
-                leaves[start] = given
-            elif kind is list or kind is tuple:
-                packed(leaves, 8 * start, *given)
-            elif given.ndim == 1:
-                leaves[start:stop] = given
-            elif given.ndim:
-                leaves[start:stop] = given.ravel()
-            else:
-                leaves[start] = given
+        if whole:
+            for place, given in zip(places, args, strict=True):
+                leaves[place] = given
+        else:
+            for k, place in direct:
+                leaves[place] = args[k]
+            for k, fill in other:
+                fill(leaves, args[k])
         if parameters:
             pack(leaves, 8 * first, *[parameter._data for parameter in parameters])
         missed = run(room)
@@ -151,8 +148,36 @@ def _straight_through(wanted: Wanted, family: Family) -> Path:
     return path
 
 
-def _packer(span: slice) -> Callable[..., None]:
-    return struct.Struct(f"{span.stop - span.start}d").pack_into
+def _ways_in(family: Family) -> tuple[list[tuple[int, Any]], list[tuple[int, Callable[[Any, Any], None]]]]:
+    """Where numbers and flat arrays go as they are; and for other arguments what puts them there."""
+    direct: list[tuple[int, Any]] = []
+    other: list[tuple[int, Callable[[Any, Any], None]]] = []
+    for k, example in enumerate(given_to(family.arguments)[0]):
+        span = family.arguments.positions[k]
+        if isinstance(example, (list, tuple)):
+            other.append((k, _listed_into(_packer(span.stop - span.start), 8 * span.start)))
+        elif getattr(example, "ndim", 0) > 1:
+            other.append((k, _raveled_into(slice(span.start, span.stop))))
+        elif getattr(example, "ndim", 0):
+            direct.append((k, slice(span.start, span.stop)))
+        else:
+            direct.append((k, span.start))
+    return direct, other
+
+
+def _listed_into(pack: Callable[..., None], place: int) -> Callable[[Any, Any], None]:
+    return lambda leaves, numbers: pack(leaves, place, *numbers)
+
+
+def _raveled_into(place: slice) -> Callable[[Any, Any], None]:
+    def fill(leaves: Any, numbers: Any) -> None:
+        leaves[place] = numbers.ravel()
+
+    return fill
+
+
+def _packer(count: int) -> Callable[..., None]:
+    return struct.Struct(f"{count}d").pack_into
 
 
 def _shaping(wanted: Wanted) -> Callable[[Any], Any]:
