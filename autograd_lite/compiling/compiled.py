@@ -222,7 +222,8 @@ class Compiled:
         """
         from .report import make_report
 
-        return make_report(self, measure)
+        families = tuple(self._families.values())
+        return make_report(self._function, self._settings.executor, families, measure)
 
     @property
     def traces(self) -> tuple[Trace, ...]:

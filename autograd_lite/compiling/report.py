@@ -6,16 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..engine import Value, gradients, topological_order
 from ..errors import AutogradError
 from ..structures import flatten
 from .asking import Given
 from .traces import Family
-
-if TYPE_CHECKING:
-    from .compiled import Compiled
 
 __all__ = ["CallsReport", "GuardReport", "Report", "TraceReport", "make_report"]
 
@@ -131,13 +128,13 @@ class Report:
     __repr__ = __str__
 
 
-def make_report(compiled: Compiled, measure: bool = True) -> Report:
+def make_report(
+    function: Callable[..., Any], executor: str, families: Sequence[Family], measure: bool = True
+) -> Report:
     """The report of a compiled function; with `measure` the function is run eagerly a few times."""
-    families = tuple(compiled._families.values())
     busiest = sorted(families, key=lambda family: -family.calls)[: _MEASURED if measure else 0]
-    reports = tuple(_of_family(compiled._function, family, family in busiest) for family in families)
-    name = getattr(compiled._function, "__qualname__", type(compiled._function).__name__)
-    return Report(name, compiled._settings.executor, reports)
+    reports = tuple(_of_family(function, family, family in busiest) for family in families)
+    return Report(getattr(function, "__qualname__", type(function).__name__), executor, reports)
 
 
 def _of_family(function: Callable[..., Any], family: Family, measured: bool) -> CallsReport:
