@@ -84,7 +84,7 @@ def stepped(
         offset += rule.width * size
         after = rule.rule(numbers[part], slopes[part], *columns, lr=rate, t=_steps(counts[part]))
         for old, new in zip((numbers[part], *columns), after, strict=True):
-            old[...] = new if everything else np.where(reached[part], new, old)
+            np.copyto(old, new, where=True if everything else reached[part])
     return TrainingState(numbers, kept, counts, slopes)
 
 

@@ -112,7 +112,9 @@ def fit(
         executor ("llvm", "interpreter", "numpy", "python") chooses what runs it; True takes the best that
         is installed, and pip install 'autograd-lite[fast]' brings it. A model or loss that cannot be traced,
         such as one with hand-made ops, raises `CompileError`, which says why. Module hooks and `watching`
-        see the tracing only; gradients are computed for the optimizer's parameters alone.
+        see the tracing only; gradients are computed for the optimizer's parameters alone. Attributes that
+        callbacks change (a number, a part, what is frozen) are seen; other variables that model, loss or
+        penalty read are those of the beginning.
 
     With `patience` or `restarts` the model has at the end the weights after the epoch with the lowest
     `val_loss` (`loss`), of all attempts.
