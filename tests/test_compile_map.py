@@ -155,3 +155,16 @@ def test_one_sample_after_the_other_takes_seeds_as_lanes_do():
     ):
         found = kernel.gradients(rows, shared, seeds)
         assert (found.each.tolist(), found.summed.tolist()) == (each, summed)
+
+
+@pytest.mark.parametrize("name", ["logsumexp", "max", "norm", "sum"])
+def test_rows_of_very_many_operands(name, executor):
+    batch = np.random.default_rng(0).normal(size=(3, 300))
+    f = compiled(lambda x: ops.TABLE[name](*x), executor=executor)
+    values, slopes = f.map(batch, wrt=0)
+    for sample, value, slope in zip(batch, values, slopes, strict=True):
+        leaves = [Value(number) for number in sample]
+        expected = ops.TABLE[name](*leaves)
+        expected.backward()
+        assert value == pytest.approx(expected.data, rel=1e-13)
+        assert slope == pytest.approx([leaf.grad for leaf in leaves], rel=1e-12)

@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, CompileError, nearest
 from .kernel import Kernel, LaneKernel
-from .tape import Tape
+from .tape import ROWS, TAKE, Tape
 
-__all__ = ["EXECUTORS", "Choice", "check_executor", "choose", "choose_lanes", "prepare", "prepare_lanes"]
+__all__ = [
+    "EXECUTORS", "LANE_OPERANDS", "Choice", "check_executor", "choose", "choose_lanes", "prepare",
+    "prepare_lanes", "suits_lanes",
+]  # fmt: skip
 
 
 class Executor(NamedTuple):
@@ -63,6 +66,13 @@ class Choice(NamedTuple):
 
     name: str
     why: str
+
+
+LANE_OPERANDS = 64
+"""In lanes a row of many operands has at most so many."""
+
+_LOOPS = {"sum", "mean", "dot"}
+"""Rows of many operands that are loops in lanes."""
 
 
 def check_executor(name: str) -> str:
@@ -145,6 +155,23 @@ def prepare_lanes(
         settings["threads"] = threads
     kernel: LaneKernel = module.prepare_lanes(tape, batched, wanted, **settings)
     return kernel
+
+
+def suits_lanes(name: str, tape: Tape) -> bool:
+    """Whether samples go side by side; else one after the other.
+
+    In lanes a row of many operands (`max`, `logsumexp`) is written out in machine code for its very number of
+    operands, and for hundreds that takes LLVM seconds and more.
+    """
+    if name != "interpreter" or len(tape.operands) <= LANE_OPERANDS:
+        return True
+    longest: dict[int, int] = {}
+    for code, start, stop in zip(tape.codes, tape.starts, tape.starts[1:], strict=False):
+        longest[code] = max(longest.get(code, 0), stop - start)
+    return not any(
+        count > LANE_OPERANDS and code < TAKE and ROWS[code].arity is None and ROWS[code].name not in _LOOPS
+        for code, count in longest.items()
+    )
 
 
 def depth_of(tape: Tape) -> int:

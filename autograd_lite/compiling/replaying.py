@@ -167,7 +167,7 @@ class Replay:
         settings = self.settings
         while True:
             choice = choosing.choose_lanes(settings.executor)
-            if not choice.name:
+            if not choice.name or not choosing.suits_lanes(choice.name, self.tape):
                 return None
             start = perf_counter()
             try:

@@ -169,11 +169,21 @@ class Op:
             of_values = any(getattr(getattr(operand, "dtype", None), "kind", "") == "O" for operand in operands)
             if of_values or ((self.intrinsic or self.arity is None) and not name):
                 # NumPy would compare Values in its own way, or knows no such function: element by element
-                each = numpy.frompyfunc(lambda *cells: self(*cells, *immediates), len(operands), 1)
-                return each(*operands) if of_values else each(*operands).astype(float)
+                if len(operands) < _MOST_OPERANDS:
+                    each = numpy.frompyfunc(lambda *cells: self(*cells, *immediates), len(operands), 1)
+                    found = each(*operands)
+                else:
+                    table = numpy.stack(numpy.broadcast_arrays(*operands), axis=-1)
+                    rows = [self(*row, *immediates) for row in table.reshape(-1, len(operands)).tolist()]
+                    found = numpy.fromiter(rows, dtype=object, count=len(rows)).reshape(table.shape[:-1])
+                return found if of_values else found.astype(float)
             if name:
                 return getattr(numpy, name)(*operands, *immediates)
             return self.forward(*((operands,) if self.arity is None else operands), *immediates)
+
+
+_MOST_OPERANDS = 32
+"""A function that NumPy makes of one in Python takes no more, results included (64 from 2.0 on)."""
 
 
 class IeeeFloat(float):
