@@ -55,6 +55,13 @@ def freezing(event: Any) -> None:
 @pytest.mark.parametrize("compiled", [True, "python", "numpy"])
 def test_what_is_frozen_on_the_way_counts_in_the_penalty_and_is_not_moved(compiled: bool | str) -> None:
     both(callbacks=freezing, penalty=nn.L2(0.1), batch_size=2, compiled=compiled)
+    slopes = []
+    for how in (False, compiled):
+        model = small()
+        nn.fit(model, X, Y, callbacks=freezing, epochs=6, compiled=how, progress=False)
+        slopes.append([parameter.grad for parameter in model.parameters()])
+    assert slopes[1] == pytest.approx(slopes[0], rel=1e-7, abs=1e-12)
+    assert slopes[0][0] == 0.0
 
 
 def test_a_penalty_that_branches_is_traced_with_the_numbers_of_the_step() -> None:

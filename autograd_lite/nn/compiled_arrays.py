@@ -79,6 +79,7 @@ class ArrayRun:
         self.trained = gradients.trained
         self.batches = ArrayBatches(gradients, self.push)
         own = set(map(id, self.trained))
+        self._frozen = [each for each in optimizer.parameters if id(each) not in own]
         self._members = [[k for k, each in enumerate(group.parameters) if id(each) in own]
                          for group in optimizer.groups]  # fmt: skip
         self.rules: list[ArrayRule] = []
@@ -118,6 +119,8 @@ class ArrayRun:
             slopes = state.gradient.tolist()
             for parameter, slope, has in zip(self.trained, slopes, reached.tolist(), strict=True):
                 parameter.grad = slope if has else UNREACHED
+            for parameter in self._frozen:
+                parameter.grad = UNREACHED
         self.gradients.put_shared(shared.tolist())
 
     def as_snapshot(self, now: Now) -> Snapshot:
