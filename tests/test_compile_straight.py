@@ -134,6 +134,9 @@ def test_the_entry_of_a_table_and_its_gradient(name):
     assert kernel.gradients([-1.0, 5.0, 6.0, 7.0]) == (-1, [49.0], [0.0, 0.0, 14.0])
     for wrong in (3.0, -4.0, 0.5, math.nan, math.inf):
         assert kernel.gradients([wrong, 5.0, 6.0, 7.0]).missed == 0
+    _, _, gradients = kernel.gradients([1.0, 5.0, math.nan, 7.0])  # what was not taken has no part in it
+    assert math.isnan(gradients[1])
+    assert gradients[::2] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("name", ["python", "llvm"])
@@ -249,3 +252,17 @@ def test_native_code_never_reads_beyond_the_numbers_it_is_given():
     kernel = llvm().prepare(traced(lambda x, y: x * y, 1.0, 2.0), [0])
     with pytest.raises(ArgumentError, match="takes 2 numbers, got 1"):
         kernel.values([1.0])
+
+
+@pytest.mark.parametrize("name", ["python", "llvm"])
+def test_a_wrong_number_of_leaves_or_seeds_is_an_error(name):
+    kernel = executor(name).prepare(traced(lambda x, y: x * y, 1.0, 2.0), [0, 1])
+    assert kernel.gradients([3.0, 5.0], [2.0]) == (-1, [15.0], [10.0, 6.0])
+    for leaves in ([3.0], [3.0, 5.0, 7.0]):
+        with pytest.raises(ArgumentError, match="takes 2 numbers"):
+            kernel.gradients(leaves)
+        with pytest.raises(ArgumentError, match="takes 2 numbers"):
+            kernel.values(leaves)
+    for seeds in ([], [1.0, 2.0]):
+        with pytest.raises(ArgumentError, match="1 outputs need a seed each"):
+            kernel.gradients([3.0], seeds)

@@ -296,8 +296,9 @@ def has_wide_registers() -> bool:
 
 @cache
 def _source_digest() -> str:
-    """Of the modules that write code for lanes, and of the op table."""
+    """Of the modules that write code for lanes, of the op table, and of what instructions look like."""
     folder = Path(__file__).parent
     written_by = [*sorted(folder.glob("lane_*.py")), *sorted((folder.parent / "ops").glob("*.py"))]
-    files = [*written_by, folder.parent / "symbols.py"]
+    beside = [folder / name for name in ("instructions.py", "llvm_cache.py", "llvm_engine.py", "tape.py")]
+    files = [*written_by, *beside, folder.parent / "symbols.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -157,6 +157,8 @@ class StraightKernel:
         """The outputs and the gradients; the seeds are 1 for each output unless given."""
         given = leaves
         if seeds is not None:
+            if len(seeds) != self._count:
+                raise ArgumentError(f"{self._count} outputs need a seed each, got {len(seeds)} seeds")
             inputs = self.tape.inputs
             given = [*leaves[:inputs], *seeds, *leaves[inputs:]]
         program = self._program((True, seeds is not None, False))

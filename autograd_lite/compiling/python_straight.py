@@ -28,6 +28,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
+from ..errors import ArgumentError
 from ..ops.row import RAISED_FOR_IEEE
 from .differentiating import Differentiated, differentiated, expanded_with_legend
 from .kernel import Result
@@ -71,6 +72,8 @@ class PythonKernel:
         """The outputs and the gradients; the seeds are 1 for each output unless given."""
         if seeds is None:
             return self._run((True, False), leaves)
+        if len(seeds) != self._count:
+            raise ArgumentError(f"{self._count} outputs need a seed each, got {len(seeds)} seeds")
         inputs = self.tape.inputs
         return self._run((True, True), [*leaves[:inputs], *seeds, *leaves[inputs:]])
 
@@ -92,6 +95,8 @@ class PythonKernel:
         tape = self._careful.get(key)
         if tape is None:
             tape = self._careful[key] = self._made(key, careful=True).tape
+        if len(leaves) != tape.leaves:
+            raise ArgumentError(f"this tape takes {tape.leaves} numbers, got {len(leaves)}")
         numbers = replayed(tape, leaves)
         results = [numbers[output] for output in tape.outputs]
         return Result(missed_guard(tape, numbers), results[: self._count], results[self._count :])
