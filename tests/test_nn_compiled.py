@@ -300,3 +300,16 @@ def test_bce_at_its_clamps_and_answers_that_are_no_probabilities() -> None:
         both(make=make, X=rows, y=labels, loss="bce", batch_size=size, optimizer="sgd", lr=1e-14)
     with pytest.raises(ArgumentError, match="bce: an output is"):
         nn.fit(nn.Linear(2, 1, seed=0), rows, labels, loss="bce", compiled=True, progress=False)
+
+
+def test_a_softmax_over_many_classes_is_not_written_out_in_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite", reason="compiled replay at full speed (extra `fast`)")
+    from autograd_lite.compiling import lane_training, llvm_training
+
+    def never(program: Any) -> Any:
+        raise AssertionError("hundreds of classes would take LLVM seconds")
+
+    monkeypatch.setattr(lane_training, "prepare_training", never)
+    monkeypatch.setattr(llvm_training, "prepare_training", never)
+    both(lambda: nn.Sequential(nn.Linear(2, 70, seed=0)), [[0.1 * k, 1.0] for k in range(8)],
+         [9 * k for k in range(8)], loss="cross_entropy", epochs=3, batch_size=4)

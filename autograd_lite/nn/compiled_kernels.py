@@ -46,6 +46,10 @@ def native(
     in_lanes = chosen == "interpreter"
     if gradients.executor == "auto" and size * len(branch.tape.codes) >= LANES_FROM:
         in_lanes = True
+    if in_lanes and not choosing.suits_lanes("interpreter", branch.tape):
+        if chosen == "interpreter":  # too large to be written out, too
+            return None
+        in_lanes = False
     reached = np.zeros(len(gradients.trained), dtype=bool)
     reached[branch.always] = True
     tape = None
