@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from autograd_lite import Value, ops
 from autograd_lite.ops import Op
 
-__all__ = ["EDGES", "OTHER_SETTINGS", "POINTS", "applied", "settings_of", "swept"]
+__all__ = ["EDGES", "OTHER_SETTINGS", "POINTS", "applied", "load_benchmark", "settings_of", "swept"]
 
 Settings = tuple[Any, ...]
 Point = tuple[float, ...]
@@ -60,3 +64,14 @@ def _cases(points_of: Callable[[Op], tuple[Point, ...]]) -> list[Any]:
 
 POINTS = _cases(lambda row: row.points)
 EDGES = _cases(lambda row: row.edges)
+
+def load_benchmark(name: str) -> ModuleType:
+    """A script of `benchmarks/` as a module."""
+    path = Path(__file__).parent.parent / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

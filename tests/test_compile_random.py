@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from support import load_benchmark
 
 import autograd_lite
 
@@ -17,18 +14,7 @@ NEEDS = {"python": "", "numpy": "numpy", "llvm": "llvmlite", "interpreter": "llv
 PROGRAMS = {"python": 30, "numpy": 16, "llvm": 16, "interpreter": 30}
 
 
-def _benchmark() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / "random_compiled.py"
-    spec = importlib.util.spec_from_file_location("random_compiled", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark = _benchmark()
+benchmark = load_benchmark("random_compiled")
 
 
 def kinds_in(program: Any) -> set[str]:

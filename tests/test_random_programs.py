@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from support import load_benchmark
 
 from autograd_lite import ops
 
@@ -19,18 +16,7 @@ torch = pytest.importorskip(
 pytestmark = pytest.mark.oracle
 
 
-def _benchmark() -> ModuleType:
-    path = Path(__file__).parent.parent / "benchmarks" / "random_programs.py"
-    spec = importlib.util.spec_from_file_location("random_programs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark = _benchmark()
+benchmark = load_benchmark("random_programs")
 Program, Step = benchmark.Program, benchmark.Step
 
 

@@ -116,9 +116,9 @@ def choose(tape: Tape, asked: str = "auto") -> Choice:
     without = _broken.get("llvmlite", "llvmlite is not installed (extra 'fast')")
     depth = depth_of(tape)
     if size > PYTHON_LIMIT and size >= WIDE * depth and _is_there("numpy"):
-        return Choice("numpy", f"{without}; {count} in {depth:,} levels: wide enough for NumPy")
+        return Choice("numpy", f"{without}; {count}, {depth:,} deep: wide enough for NumPy")
     shape = "a deep narrow graph" if size > PYTHON_LIMIT else "a small graph"
-    return Choice("python", f"{without}; {count} in {depth:,} levels: {shape}")
+    return Choice("python", f"{without}; {count}, {depth:,} deep: {shape}")
 
 
 def choose_lanes(asked: str = "auto") -> Choice:
