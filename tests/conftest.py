@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ settings.load_profile("repeatable")
 # These are texts that tests/test_micrograd_programs.py runs, not modules to search for doctests.
 collect_ignore = ["programs"]
 
+NATIVE = ("interpreter", "lane")
+"""How the modules of the package begin whose examples run machine code."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -27,9 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    native = find_spec("llvmlite") is not None
     for item in items:
         if " at 0x" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid}: a name with an address differs in each process")
+        if isinstance(item, pytest.DoctestItem) and item.path.stem.startswith(NATIVE) and not native:
+            item.add_marker(pytest.mark.skip(reason="compiled replay at full speed (extra `fast`)"))
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
     if done := config.getoption("--except-passed"):
