@@ -99,24 +99,7 @@ def watched(module: Module) -> Callable[[], bool]:
     base: Any = next(kind for kind in type(module).__mro__ if "_watched" in vars(kind))
     views: list[Any] = []
     seen: set[int] = set()
-
-    def see(thing: Any) -> bool:
-        if isinstance(thing, (*_PLAIN, Value)) or id(thing) in seen:
-            return True
-        seen.add(id(thing))
-        if is_module(thing):
-            if type(thing).parameters is not base.parameters:
-                return False
-            thing = vars(thing)
-        if isinstance(thing, dict):
-            views.append(thing.values())
-        elif isinstance(thing, list):
-            views.append(thing)
-        elif not isinstance(thing, tuple):
-            return getattr(getattr(thing, "dtype", None), "kind", "") != "O"
-        return all(map(see, thing.values() if isinstance(thing, dict) else thing))
-
-    if not see(module):
+    if not _seen(module, base, views, seen):
         return lambda: False
     lengths = list(map(len, views))
     parts = list(joined(views))
@@ -128,6 +111,25 @@ def watched(module: Module) -> Callable[[], bool]:
             return False
 
     return same
+
+
+def _seen(thing: Any, base: Any, views: list[Any], seen: set[int]) -> bool:
+    """Put down what holds parameters, in this thing and all in it; False where that cannot be watched."""
+    if isinstance(thing, (*_PLAIN, Value)) or id(thing) in seen:
+        return True
+    seen.add(id(thing))
+    if is_module(thing):
+        if type(thing).parameters is not base.parameters:
+            return False
+        thing = vars(thing)
+    if isinstance(thing, dict):
+        views.append(thing.values())
+    elif isinstance(thing, list):
+        views.append(thing)
+    elif not isinstance(thing, tuple):
+        return getattr(getattr(thing, "dtype", None), "kind", "") != "O"
+    held = thing.values() if isinstance(thing, dict) else thing
+    return all(_seen(each, base, views, seen) for each in held)
 
 
 def parameters_in(module: Module, usual: object) -> list[Value]:
@@ -144,29 +146,30 @@ def _collect_parameters(module: Module, usual: object, found: dict[int, Value], 
     if id(module) in seen:  # a module that is reached twice, or a cycle such as child.parent
         return
     seen.add(id(module))
-
-    def collect(thing: Any) -> None:
-        if isinstance(thing, Value):
-            if thing.is_leaf and not thing.is_constant:
-                found[id(thing)] = thing
-        elif isinstance(thing, _PLAIN):
-            return
-        elif is_module(thing):
-            own = type(thing).parameters is usual
-            _collect_parameters(thing, usual, found if own else {}, seen)
-            if not own:
-                found.update((id(parameter), parameter) for parameter in thing.parameters())
-        elif isinstance(thing, (list, tuple)):
-            for part in thing:
-                collect(part)
-        elif isinstance(thing, dict):
-            for part in thing.values():
-                collect(part)
-        elif getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
-            collect(thing.tolist())
-
     for attribute in tuple(vars(module).values()):
-        collect(attribute)
+        _collect_from(attribute, usual, found, seen)
+
+
+# not a function within the one above: one that calls itself is a cycle, and would keep what it found alive
+def _collect_from(thing: Any, usual: object, found: dict[int, Value], seen: set[int]) -> None:
+    if isinstance(thing, Value):
+        if thing.is_leaf and not thing.is_constant:
+            found[id(thing)] = thing
+    elif isinstance(thing, _PLAIN):
+        return
+    elif is_module(thing):
+        own = type(thing).parameters is usual
+        _collect_parameters(thing, usual, found if own else {}, seen)
+        if not own:
+            found.update((id(parameter), parameter) for parameter in thing.parameters())
+    elif isinstance(thing, (list, tuple)):
+        for part in thing:
+            _collect_from(part, usual, found, seen)
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            _collect_from(part, usual, found, seen)
+    elif getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # NumPy's array of Values
+        _collect_from(thing.tolist(), usual, found, seen)
 
 
 def collect_modules(prefix: str, module: Module, found: list[tuple[str, Module]], seen: set[int]) -> None:
