@@ -6,6 +6,7 @@ the new trace answers; where recording would gain nothing, the function answers 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
@@ -56,7 +57,7 @@ def recorded_anew(given: Given) -> tuple[Replay, Sequence[float], Any]:
     return family.keep(replay), recorded.numbers[len(numbers) :], recorded.result
 
 
-class Question:
+class Question(ABC):
     """One kind of call. The subclasses say what is asked of a trace, and of the function itself."""
 
     __slots__ = ()
@@ -91,17 +92,17 @@ class Question:
             return self.shaped(given, replay, leaves, found)
         return self.eager(given)  # a sum that is added up in another order came out on the other side
 
+    @abstractmethod
     def asked(self, replay: Replay, leaves: Numbers) -> Result:
         """What a trace says."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shaped(self, given: Given, replay: Replay, leaves: Numbers, result: Result) -> Any:
         """That, as the caller gets it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def eager(self, given: Given) -> Any:
         """What the function itself says."""
-        raise NotImplementedError
 
 
 class Values(Question):
